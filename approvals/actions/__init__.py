@@ -1,0 +1,1 @@
+"""The verbs of the approvals floor: the only writers of its tables."""

@@ -1,0 +1,144 @@
+"""Judging: the evidence of now against the release's policy, in its own transaction, before anybody relies on it."""
+
+import uuid
+
+from django.db import transaction
+from django.db.models import OuterRef, Subquery
+from django.utils.translation import gettext as _
+
+from approvals import gating
+from approvals.actions.moves import concerned, inform, move, tell_of
+from approvals.actions.policies import GATE_KEEPER, fix_gate_criteria
+from approvals.choices import ReleaseState
+from approvals.declarations import declared_pattern
+from approvals.grounds import newest_verdict
+from approvals.measurements import Evidence, evidence_of, evidence_of_versions
+from approvals.models import Release, Verdict
+from approvals.querysets import JUDGED
+from portal.actors import Actor, worker
+from usecases.choices import Tier
+from usecases.models import UseCase
+
+
+def locked(release_id: uuid.UUID) -> Release:
+    """The release, locked and read anew; everything decided about it is decided under this lock."""
+    return (
+        Release.objects.select_for_update(of=("self",))
+        .select_related("use_case__owner", "use_case__unit", "system_version", "policy")
+        .get(pk=release_id)
+    )
+
+
+def judge_in_memory(release: Release, evidence: Evidence) -> gating.GateVerdict:
+    """What the release's own policy says of this evidence; writes nothing."""
+    policy = gating.GatePolicy.from_json(release.policy.definition)
+    return gating.judge(policy, evidence.measurements, declared_pattern(release))
+
+
+@transaction.atomic
+def judge_release(*, release_id: uuid.UUID, judged_by: str) -> Verdict:
+    """Judge the release by the evidence of now. The same evidence and policy give the verdict already there.
+
+    An approved release whose evidence no longer allows it is suspended in the same transaction. A release that is
+    over keeps its last verdict.
+    """
+    release = locked(release_id)
+    evidence = evidence_of(release.system_version)
+    verdict = newest_verdict(release)
+    same = verdict is not None and (verdict.watermark, verdict.policy_digest) == (
+        evidence.watermark,
+        release.policy.digest,
+    )
+    if verdict is None or (not same and release.state in JUDGED):
+        verdict = _write_verdict(release, evidence, judged_by)
+    if release.state == ReleaseState.APPROVED and not verdict.allows:
+        suspend_release(actor=worker(GATE_KEEPER), release_id=release.pk, reason=_why(verdict))
+    return verdict
+
+
+def _write_verdict(release: Release, evidence: Evidence, judged_by: str) -> Verdict:
+    judged = judge_in_memory(release, evidence)
+    verdict = Verdict.objects.create(
+        release=release,
+        outcome=judged.outcome,
+        allows=judged.allows,
+        criteria=[criterion.to_json() for criterion in judged.criteria],
+        warnings=list(judged.warnings),
+        policy_digest=release.policy.digest,
+        watermark=evidence.watermark,
+        runs=list(evidence.run_ids),
+        judged_by=judged_by,
+    )
+    words = {"pass": "passes", "fail": "fails", "inconclusive": "is inconclusive", "not_evaluated": "is not evaluated"}
+    tell_of(
+        worker(GATE_KEEPER),
+        "release.judged",
+        release,
+        f"judged release {release.number} of {release.use_case.reference}: the gate {words[judged.outcome]}.",
+        outcome=judged.outcome,
+        allows=judged.allows,
+        watermark=evidence.watermark,
+        runs=list(evidence.run_ids),
+    )
+    return verdict
+
+
+@transaction.atomic
+def suspend_release(*, actor: Actor, release_id: uuid.UUID, reason: str) -> Release:
+    """Take an approved release out of force; only a new proposal brings the version back.
+
+    A later pass does not undo it: somebody has to look at what happened. Raises IllegalTransition if not approved.
+    """
+    release = locked(release_id)
+    name = f"release {release.number} of {release.use_case.reference}"
+    move(actor, release, "suspend_release", f"suspended {name}: {reason}", reason=reason)
+    text = _(
+        "Release %(number)s for %(environment)s is suspended: %(reason)s The gate no longer lets it be deployed."
+    ) % {
+        "number": release.number,
+        "environment": release.get_environment_display().lower(),
+        "reason": reason,
+    }
+    inform(concerned(release), release, text)
+    return release
+
+
+def _why(verdict: Verdict) -> str:
+    """The sentences of the criteria that do not pass, at most three of them."""
+    against = [row["explanation"] for row in verdict.criteria if row["verdict"] != "pass"]
+    return " ".join(against[:3]) or _("No criterion applies, so nothing was judged.")
+
+
+def reevaluate(*, version_id: uuid.UUID) -> list[uuid.UUID]:
+    """Judge every release of the version that waits or stands; each in its own transaction. Returns those judged."""
+    ids = list(
+        Release.objects.filter(system_version_id=version_id, state__in=JUDGED)
+        .order_by("id")
+        .values_list("pk", flat=True)
+    )
+    for pk in ids:
+        judge_release(release_id=pk, judged_by=GATE_KEEPER)
+    return ids
+
+
+def sweep() -> list[uuid.UUID]:
+    """Judge what lost its message: releases whose newest verdict is not of today's evidence. Returns those judged."""
+    newest = Verdict.objects.filter(release=OuterRef("pk")).order_by("-judged_at", "-id").values("watermark")[:1]
+    releases = list(
+        Release.objects.filter(state__in=JUDGED).annotate(judged=Subquery(newest)).only("pk", "system_version_id")
+    )
+    evidence = evidence_of_versions({release.system_version_id for release in releases})
+    stale = [each.pk for each in releases if evidence[each.system_version_id].watermark != each.judged]
+    for pk in stale:
+        judge_release(release_id=pk, judged_by="sweep")
+    return stale
+
+
+def fix_criteria_everywhere() -> int:
+    """Write the fact `gate_criteria` for the use cases that have a tier and lack it. Returns how many."""
+    lacking = UseCase.objects.exclude(tier__in=["", Tier.BLOCKED]).exclude(
+        facts__name="gate_criteria", facts__until__isnull=True
+    )
+    for use_case in (cases := list(lacking[:500])):
+        fix_gate_criteria(use_case=use_case)
+    return len(cases)

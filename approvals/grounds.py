@@ -1,0 +1,62 @@
+"""Everything a decision about one release stands on, read once: policies, pages and verbs look at the same values."""
+
+import uuid
+from dataclasses import dataclass
+
+from approvals.choices import DecisionKind, Outcome
+from approvals.declarations import changes_since_proposal
+from approvals.lanes import Lane, lane
+from approvals.models import Decision, Release, Verdict
+
+
+@dataclass(frozen=True)
+class Grounds:
+    """`contributions` names by person the parts they had in what the release claims; `changes` make it stale."""
+
+    release: Release
+    verdict: Verdict | None
+    decisions: dict[str, Decision]
+    contributions: dict[uuid.UUID, list[str]]
+    changes: list[str]
+
+    @property
+    def lanes(self) -> tuple[Lane, ...]:
+        return tuple(lane(key) for key in self.release.lanes)
+
+    @property
+    def open_lanes(self) -> tuple[Lane, ...]:
+        return tuple(each for each in self.lanes if each.key not in self.decisions)
+
+    @property
+    def outcome(self) -> str:
+        """What the gate says; without a verdict nothing was evaluated."""
+        return self.verdict.outcome if self.verdict else Outcome.NOT_EVALUATED
+
+    @property
+    def allows(self) -> bool:
+        return bool(self.verdict and self.verdict.allows)
+
+    @property
+    def complete(self) -> bool:
+        """Every lane asked has approved; no lane at all is never complete."""
+        approved = {key for key, decision in self.decisions.items() if decision.kind == DecisionKind.APPROVE}
+        return bool(self.release.lanes) and approved >= set(self.release.lanes)
+
+
+def newest_verdict(release: Release) -> Verdict | None:
+    return Verdict.objects.filter(release_id=release.pk).order_by("-judged_at", "-id").first()
+
+
+def grounds_of(release: Release) -> Grounds:
+    """Reads the grounds as this transaction sees them."""
+    contributions: dict[uuid.UUID, list[str]] = {}
+    for person, part in release.contributors.order_by("part").values_list("person_id", "part"):
+        contributions.setdefault(person, []).append(part)
+    decisions = release.decisions.select_related("person").order_by("decided_at", "id")
+    return Grounds(
+        release=release,
+        verdict=newest_verdict(release),
+        decisions={decision.lane: decision for decision in decisions},
+        contributions=contributions,
+        changes=changes_since_proposal(release),
+    )

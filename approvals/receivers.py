@@ -1,0 +1,1 @@
+"""What this floor hears: it only enqueues."""

@@ -1,0 +1,1 @@
+"""Connectors: one module per system; network or a file in, readings out, no database."""

@@ -1,0 +1,26 @@
+"""Which connectors there are: the one table from kind to class."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+from evidence.connectors.base import Connector
+from evidence.connectors.evaluation_file import EvaluationFileConnector
+from evidence.connectors.focus_file import FocusFileConnector
+from evidence.connectors.mlflow import MlflowConnector
+
+CONNECTORS: Final[Mapping[str, type[Connector]]] = MappingProxyType(
+    {
+        MlflowConnector.kind: MlflowConnector,
+        FocusFileConnector.kind: FocusFileConnector,
+        EvaluationFileConnector.kind: EvaluationFileConnector,
+    }
+)
+
+
+def connector(kind: str) -> Connector:
+    """A connector of this kind; LookupError names the kinds there are."""
+    try:
+        return CONNECTORS[kind]()
+    except KeyError:
+        raise LookupError(f"There is no connector “{kind}”, only: {', '.join(sorted(CONNECTORS))}.") from None

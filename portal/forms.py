@@ -1,0 +1,73 @@
+"""What people type on the ground floor's pages, bounded and checked."""
+
+from django import forms
+from django.contrib.auth.password_validation import validate_password
+from django.utils.translation import gettext_lazy as _
+
+from portal.choices import Role, Scope
+from portal.models import BusinessUnit, ServiceAccount, User
+
+
+class SignInForm(forms.Form):
+    username = forms.CharField(label=_("Sign-in name"), max_length=80)
+    password = forms.CharField(label=_("Password"), max_length=200, widget=forms.PasswordInput)
+
+
+class PersonForm(forms.Form):
+    username = forms.SlugField(label=_("Sign-in name"), max_length=80, help_text=_("Lower-case letters and digits."))
+    name = forms.CharField(label=_("Name"), max_length=120)
+    email = forms.EmailField(label=_("E-mail"), required=False)
+    title = forms.CharField(label=_("Title"), max_length=120, required=False)
+    unit = forms.ModelChoiceField(BusinessUnit.objects.all(), label=_("Business unit"), required=False)
+    password = forms.CharField(
+        label=_("First password"),
+        max_length=200,
+        required=False,
+        widget=forms.PasswordInput,
+        help_text=_("Leave empty for people who sign in by single sign-on only."),
+    )
+
+    def clean_username(self) -> str:
+        username: str = self.cleaned_data["username"].lower()
+        if User.objects.filter(username__iexact=username).exists():
+            raise forms.ValidationError(_("Somebody signs in by this name already. Choose another."))
+        return username
+
+    def clean_password(self) -> str:
+        password: str = self.cleaned_data["password"]
+        if password:
+            validate_password(password)
+        return password
+
+
+class GrantForm(forms.Form):
+    """One role for one person or service account; `holder` is `person:<id>` or `account:<id>`."""
+
+    role = forms.ChoiceField(label=_("Role"), choices=Role.choices)
+    unit = forms.ModelChoiceField(
+        BusinessUnit.objects.all(), label=_("Where"), required=False, empty_label=_("The whole organisation")
+    )
+    valid_until = forms.DateTimeField(
+        label=_("Until"),
+        required=False,
+        help_text=_("Empty: until somebody ends it."),
+        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}),
+    )
+    reason = forms.CharField(label=_("Reason"), max_length=500, required=False)
+
+
+class ServiceAccountForm(forms.Form):
+    name = forms.CharField(label=_("Name"), max_length=120)
+    owner = forms.ModelChoiceField(User.objects.filter(is_active=True), label=_("Owner"))
+
+    def clean_name(self) -> str:
+        name: str = self.cleaned_data["name"]
+        if ServiceAccount.objects.filter(name=name).exists():
+            raise forms.ValidationError(_("There is a service account of this name already."))
+        return name
+
+
+class TokenForm(forms.Form):
+    label = forms.CharField(label=_("What it is for"), max_length=120)
+    scopes = forms.MultipleChoiceField(label=_("It may"), choices=Scope.choices, widget=forms.CheckboxSelectMultiple)
+    days = forms.IntegerField(label=_("Valid for (days)"), min_value=1, max_value=365, initial=90)

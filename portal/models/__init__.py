@@ -1,0 +1,24 @@
+"""People, access, audit, and the tables every floor stands on."""
+
+from portal.models.access import Grant
+from portal.models.audit import Audited, AuditEvent, AuditPending, AuditPersonalData
+from portal.models.machines import ApiToken, Heartbeat, IdempotencyKey, ServiceAccount
+from portal.models.messages import Notice, OutboxMessage
+from portal.models.people import BusinessUnit, Identity, User
+
+__all__ = [
+    "ApiToken",
+    "AuditEvent",
+    "AuditPending",
+    "AuditPersonalData",
+    "Audited",
+    "BusinessUnit",
+    "Grant",
+    "Heartbeat",
+    "IdempotencyKey",
+    "Identity",
+    "Notice",
+    "OutboxMessage",
+    "ServiceAccount",
+    "User",
+]

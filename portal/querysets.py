@@ -1,0 +1,29 @@
+"""Reading grants and units."""
+
+from typing import TYPE_CHECKING
+
+from django.db.models import Q
+from django.utils import timezone
+
+from portal.models import Grant
+
+if TYPE_CHECKING:
+    from portal.actors import Actor
+
+
+def valid_grants(actor: "Actor") -> list[Grant]:
+    """Grants held by the actor (a person's groups included) whose window contains now."""
+    now = timezone.now()
+    valid = Grant.objects.filter(valid_from__lte=now).filter(Q(valid_until__isnull=True) | Q(valid_until__gt=now))
+    if actor.person is not None:
+        if not actor.person.is_active:
+            return []
+        groups = actor.person.groups.through.objects.filter(user_id=actor.person.pk).values("group_id")
+        valid = valid.filter(Q(person_id=actor.person.pk) | Q(group_id__in=groups))
+    elif actor.account is not None:
+        if not actor.account.is_active:
+            return []
+        valid = valid.filter(service_account_id=actor.account.pk)
+    else:
+        return []
+    return list(valid.select_related("unit"))

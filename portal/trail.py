@@ -1,0 +1,97 @@
+"""Reading the audit trail: who may, and how an event reads as a sentence."""
+
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import QuerySet
+
+from portal.access import organisation_capabilities
+from portal.actors import Actor
+from portal.audit import MENTION
+from portal.models import AuditEvent, ServiceAccount, User
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of the trail, ready for the page."""
+
+    id: uuid.UUID
+    at: datetime
+    actor: str
+    machine: bool
+    sentence: str
+    reason: str
+    action: str
+    seq: str
+    url: str
+    references: list[str]
+
+
+def whole_trail(actor: Actor) -> QuerySet[AuditEvent]:
+    """Every event, for those whose grants say so; nothing for everybody else."""
+    if "view_audit" not in organisation_capabilities(actor):
+        return AuditEvent.objects.none()
+    return AuditEvent.objects.all()
+
+
+def trail_of(use_case_id: uuid.UUID) -> QuerySet[AuditEvent]:
+    """One use case's events. The caller has fetched the use case as the actor: that was the permission check."""
+    return AuditEvent.objects.filter(use_case_id=use_case_id)
+
+
+def newest_first(events: QuerySet[AuditEvent], before: str, size: int) -> tuple[list[AuditEvent], str]:
+    """(a page of events, the key of the next page or ""). Keys are opaque: time and id of the last event shown."""
+    if before:
+        try:
+            moment, _bar, event_id = before.partition("_")
+            at, pk = datetime.fromisoformat(moment), uuid.UUID(event_id)
+        except ValueError:
+            return [], ""
+        events = events.filter(recorded_at__lte=at).exclude(recorded_at=at, id__gte=pk)
+    rows = list(events.order_by("-recorded_at", "-id")[: size + 1])
+    more = len(rows) > size
+    rows = rows[:size]
+    return rows, f"{rows[-1].recorded_at.isoformat()}_{rows[-1].pk}" if more else ""
+
+
+def as_lines(events: Iterable[AuditEvent]) -> list[Line]:
+    """The events as sentences; every name is looked up once."""
+    events = list(events)
+    names = _names(events)
+    return [_line(event, names) for event in events]
+
+
+def _line(event: AuditEvent, names: dict[str, str]) -> Line:
+    payload = event.payload
+    author = payload["actor"]
+    who = names.get(author.get("person") or author.get("account") or "", author.get("name", author["kind"]))
+    return Line(
+        id=event.pk,
+        at=event.recorded_at,
+        actor=who,
+        machine=author["kind"] != "person",
+        sentence=MENTION.sub(lambda found: names.get(found[1], "somebody"), payload["sentence"]),
+        reason=str(payload["data"].get("reason") or ""),
+        action=payload["action"],
+        seq=f"{payload['object']['type']} · {payload['object']['rev']}",
+        url="",
+        references=event.references,
+    )
+
+
+def _names(events: list[AuditEvent]) -> dict[str, str]:
+    people: set[str] = set()
+    accounts: set[str] = set()
+    for event in events:
+        author = event.payload["actor"]
+        people |= {author["person"]} if "person" in author else set()
+        accounts |= {author["account"]} if "account" in author else set()
+        people |= set(MENTION.findall(event.payload["sentence"]))
+    names = {str(pk): name for pk, name in User.objects.filter(pk__in=people).values_list("pk", "name")}
+    if accounts:
+        names |= {
+            str(pk): name for pk, name in ServiceAccount.objects.filter(pk__in=accounts).values_list("pk", "name")
+        }
+    return names

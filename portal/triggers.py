@@ -1,0 +1,48 @@
+"""Database triggers shared by every floor: what is append-only stays so, whoever writes."""
+
+import pgtrigger
+
+from portal.lifecycle import Lifecycle
+
+_REFUSE = (
+    "RAISE EXCEPTION 'append-only: % on % is refused', TG_OP, TG_TABLE_NAME "
+    "USING ERRCODE = 'integrity_constraint_violation';"
+)
+
+
+def append_only() -> list[pgtrigger.Trigger]:
+    """Refuses UPDATE, DELETE and TRUNCATE. Privileges are the wall; this is the sign on it."""
+    return [
+        pgtrigger.Trigger(
+            name="append_only",
+            operation=pgtrigger.Update | pgtrigger.Delete,
+            when=pgtrigger.Before,
+            level=pgtrigger.Row,
+            func=_REFUSE,
+        ),
+        pgtrigger.Trigger(
+            name="no_truncate",
+            operation=pgtrigger.Truncate,
+            when=pgtrigger.Before,
+            level=pgtrigger.Statement,
+            func=_REFUSE,
+        ),
+    ]
+
+
+def frozen(*fields: str, name: str) -> pgtrigger.Trigger:
+    """Refuses a change of the named columns; the rest of the row may move on."""
+    changed = " OR ".join(f'NEW."{field}" IS DISTINCT FROM OLD."{field}"' for field in fields)
+    return pgtrigger.Trigger(
+        name=name,
+        operation=pgtrigger.Update,
+        when=pgtrigger.Before,
+        level=pgtrigger.Row,
+        func=f"IF {changed} THEN RAISE EXCEPTION 'frozen: % may not change on %', '{', '.join(fields)}', TG_TABLE_NAME"
+        " USING ERRCODE = 'integrity_constraint_violation'; END IF; RETURN NEW;",
+    )
+
+
+def follows(lifecycle: Lifecycle, field: str) -> pgtrigger.Trigger:
+    """Refuses a change of state that the lifecycle's table does not know."""
+    return pgtrigger.FSM(name=f"{field}_follows_lifecycle", field=field, transitions=sorted(lifecycle.pairs()))

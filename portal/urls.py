@@ -1,0 +1,43 @@
+"""The portal's addresses; the floors above are included by name."""
+
+from django.urls import include, path
+from drf_spectacular.views import SpectacularAPIView
+from mozilla_django_oidc.views import OIDCAuthenticationRequestView
+
+from portal.sso import CallbackView
+from portal.views import api_docs, audit_trail, health, people, sign_in
+
+FLOORS = ("usecases", "evidence", "approvals")
+
+urlpatterns = [
+    path("livez", health.livez, name="livez"),
+    path("readyz", health.readyz, name="readyz"),
+    path("metrics", health.metrics, name="metrics"),
+    path("sign-in/", sign_in.sign_in, name="sign-in"),
+    path("sign-out/", sign_in.sign_out, name="sign-out"),
+    path("oidc/start/", OIDCAuthenticationRequestView.as_view(), name="oidc_authentication_init"),
+    path("oidc/callback/", CallbackView.as_view(), name="oidc_authentication_callback"),
+    path("audit-trail/", audit_trail.audit_trail, name="audit-trail"),
+    path("people/", people.people, name="people"),
+    path("people/new/", people.add_person, name="add-person"),
+    path("people/<uuid:pk>/", people.person, name="person"),
+    path("people/<uuid:pk>/deactivate/", people.deactivate, name="deactivate-person"),
+    path("service-accounts/new/", people.add_service_account, name="add-service-account"),
+    path("service-accounts/<uuid:pk>/", people.service_account, name="service-account"),
+    path("service-accounts/<uuid:pk>/tokens/", people.issue, name="issue-token"),
+    path("tokens/<uuid:pk>/revoke/", people.revoke, name="revoke-token"),
+    path("access/<str:kind>/<uuid:pk>/grants/", people.give_grant, name="give-grant"),
+    path("grants/<uuid:pk>/end/", people.end_grant, name="end-grant"),
+    path("notices/<uuid:pk>/read/", people.read_notice, name="read-notice"),
+    path("api/docs/", api_docs.api_docs, name="api-docs"),
+    path("api/v1/schema/", SpectacularAPIView.as_view(), name="api-schema"),
+    path("api/v1/", include("portal.api.urls")),
+]
+for floor in FLOORS:
+    urlpatterns.append(path("api/v1/", include(f"{floor}.api.urls")))
+    urlpatterns.append(path("", include(f"{floor}.urls")))
+
+handler400 = "portal.errors.bad_request"
+handler403 = "portal.errors.forbidden"
+handler404 = "portal.errors.not_found"
+handler500 = "portal.errors.server_error"

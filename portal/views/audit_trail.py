@@ -1,0 +1,27 @@
+"""The whole trail, for those who may read it."""
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+
+from portal.access import organisation_capabilities
+from portal.trail import as_lines, newest_first, whole_trail
+
+PAGE = 60
+
+
+@require_safe
+def audit_trail(request: HttpRequest) -> HttpResponse:
+    actor = request.actor  # type: ignore[attr-defined]
+    if "view_audit" not in organisation_capabilities(actor):
+        raise Http404
+    events = whole_trail(actor)
+    reference = request.GET.get("about", "").strip().upper()[:40]
+    action = request.GET.get("action", "").strip()[:60]
+    if reference:
+        events = events.filter(references__contains=[reference])
+    if action:
+        events = events.filter(payload__action__startswith=action)
+    rows, older = newest_first(events, request.GET.get("before", "")[:80], PAGE)
+    context = {"lines": as_lines(rows), "older": older, "about": reference, "action": action}
+    return render(request, "portal/audit_trail.html", context)

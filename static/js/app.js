@@ -1,0 +1,10 @@
+// What every page can do beyond links and forms; each module attaches by attribute, none is needed to work.
+import { autosave } from "./autosave.js";
+import { copying } from "./copy.js";
+import { dialogs } from "./dialogs.js";
+import { keys } from "./keys.js";
+import { requests } from "./requests.js";
+import { scheme } from "./scheme-switch.js";
+import { toasts } from "./toasts.js";
+
+for (const start of [requests, toasts, dialogs, copying, scheme, keys, autosave]) start();

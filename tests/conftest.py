@@ -1,0 +1,71 @@
+"""What every test stands on: the database, the cast, closed sockets."""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+os.environ.setdefault("DATABASE_POOLED", "false")
+
+from tests import databases
+from tests.cast import Cast, assemble
+
+LOOPBACK = ["127.0.0.1", "::1", "localhost"]
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(request: pytest.FixtureRequest, django_db_blocker: Any) -> Iterator[None]:
+    """The suite's own database per worker, cloned from a template that was migrated as owner."""
+    from django.test.testcases import TransactionTestCase
+
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
+    template = databases.template_name()
+    name = f"gatehouse_test_{worker}_{os.getpid()}"
+    with django_db_blocker.unblock():
+        databases.build_template(template, Path(tempfile.gettempdir()) / f"{template}.lock")
+        databases.clone(template, name)
+
+        def clone_anew(_case: TransactionTestCase) -> None:
+            databases.clone(template, name)
+
+        original = TransactionTestCase._fixture_teardown
+        TransactionTestCase._fixture_teardown = clone_anew  # type: ignore[method-assign]
+        yield
+        TransactionTestCase._fixture_teardown = original  # type: ignore[method-assign]
+        databases.drop(name)
+
+
+@pytest.fixture(autouse=True)
+def _quiet_and_quick(settings: Any, tmp_path: Path) -> None:
+    """A fast hasher, mail in memory, and a home of its own for every test."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
+    settings.GATEHOUSE_HOME = tmp_path
+
+
+@pytest.fixture(autouse=True)
+def _closed_sockets(request: pytest.FixtureRequest) -> Iterator[None]:
+    """No test reaches beyond this machine."""
+    if "systems" in request.keywords:
+        yield
+        return
+    from pytest_socket import _remove_restrictions, socket_allow_hosts
+
+    socket_allow_hosts(LOOPBACK, allow_unix_socket=True)
+    yield
+    _remove_restrictions()
+
+
+@pytest.fixture
+def cast(db: None) -> Cast:
+    """Olivia and the others, with their units and grants."""
+    return assemble()
+
+
+@pytest.fixture
+def committed_cast(transactional_db: None) -> Cast:
+    """The same for tests whose threads, workers or live server need committed rows."""
+    return assemble()

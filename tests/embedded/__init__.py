@@ -1,0 +1,1 @@
+"""The embedded services and their supervisor, tried with the real servers."""

@@ -1,0 +1,1 @@
+"""Connectors against captured answers and misbehaving servers on loopback."""

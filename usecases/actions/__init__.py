@@ -1,0 +1,1 @@
+"""The verbs of the register: the only writers of its tables."""

@@ -1,0 +1,8 @@
+"""The app's configuration."""
+
+from django.apps import AppConfig
+
+
+class UseCasesConfig(AppConfig):
+    name = "usecases"
+    verbose_name = "Use cases"

@@ -1,0 +1,117 @@
+"""The pilot checklist as it stands, judged from facts and from what people confirmed. Reads, never writes."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+from typing import Literal
+
+import yaml
+from django.utils.translation import gettext as _
+
+from usecases.choices import FactSource
+from usecases.models import ChecklistConfirmation, Fact, UseCase
+
+CONTENT = Path(__file__).parent / "content" / "checklist.yaml"
+UNSURE = "unsure"
+
+
+@dataclass(frozen=True, slots=True)
+class ChecklistItem:
+    """One thing to have before real users; `confirm` asks for a person, `satisfied_by` names facts."""
+
+    id: str
+    title: str
+    why: str
+    satisfied_by: tuple[str, ...]
+    confirm: bool
+    evidence: tuple[str, ...]
+    frameworks: tuple[tuple[str, tuple[str, ...]], ...]
+    strength: str
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class ItemStatus:
+    """`state`: satisfied (facts say so), confirmed (a person says so) or open; `statement`: what is known or missing."""
+
+    item: ChecklistItem
+    state: Literal["satisfied", "confirmed", "open"]
+    statement: str
+    source: str = ""
+    as_of: datetime | None = None
+    confirmation: ChecklistConfirmation | None = None
+    missing: tuple[str, ...] = ()
+
+    @property
+    def done(self) -> bool:
+        return self.state != "open"
+
+
+@cache
+def checklist_items() -> tuple[ChecklistItem, ...]:
+    """The shipped checklist."""
+    rows = yaml.safe_load(CONTENT.read_text(encoding="utf-8"))["items"]
+    return tuple(
+        ChecklistItem(
+            id=row["id"],
+            title=row["title"],
+            why=row["why"],
+            satisfied_by=tuple(row["satisfied_by"]),
+            confirm=row["confirm"],
+            evidence=tuple(row["evidence"]),
+            frameworks=tuple((name, tuple(clauses)) for name, clauses in row["frameworks"].items() if clauses),
+            strength=row["strength"],
+            note=row["note"],
+        )
+        for row in rows
+    )
+
+
+def pilot_checklist(use_case: UseCase) -> list[ItemStatus]:
+    """Every item in order, with its state; two queries whatever is known."""
+    facts = {fact.name: fact for fact in Fact.objects.filter(use_case=use_case, until__isnull=True)}
+    standing = ChecklistConfirmation.objects.filter(use_case=use_case, withdrawn_at__isnull=True)
+    confirmations = {row.item: row for row in standing.select_related("confirmed_by")}
+    return [_status(item, facts, confirmations.get(item.id)) for item in checklist_items()]
+
+
+def item_status(use_case: UseCase, item_id: str) -> ItemStatus | None:
+    """One item's state; None when the checklist has no such item."""
+    return next((status for status in pilot_checklist(use_case) if status.item.id == item_id), None)
+
+
+def _status(item: ChecklistItem, facts: Mapping[str, Fact], confirmation: ChecklistConfirmation | None) -> ItemStatus:
+    missing = tuple(name for name in item.satisfied_by if not _holds(facts.get(name)))
+    if missing:
+        return ItemStatus(item, "open", _missing_words(missing[0], facts), confirmation=confirmation, missing=missing)
+    if confirmation is not None:
+        who, when = confirmation.confirmed_by.name, confirmation.confirmed_at
+        return ItemStatus(item, "confirmed", confirmation.evidence, who, when, confirmation)
+    if item.confirm:
+        return ItemStatus(item, "open", _("A person must confirm this and say what proves it."))
+    known = [facts[name] for name in item.satisfied_by]
+    newest = max(known, key=lambda fact: fact.as_of)
+    statement = " ".join(fact.statement for fact in known)
+    return ItemStatus(item, "satisfied", statement, str(FactSource(newest.source).label), newest.as_of)
+
+
+def _holds(fact: Fact | None) -> bool:
+    return fact is not None and fact.confidence != UNSURE
+
+
+def _missing_words(name: str, facts: Mapping[str, Fact]) -> str:
+    if name in facts:
+        return _("Answered with “I do not know yet”.")
+    words = {
+        "owner_named": _("No accountable owner is named."),
+        "user_group": _("The user group is not described."),
+        "business_outcome": _("The business outcome is not described."),
+        "data_sources_approved": _("No data source is declared, or not all are approved by their owners."),
+        "evaluation_set": _("No evaluation set with test questions has been recorded."),
+        "gate_criteria": _("No gate criteria have been fixed."),
+        "cost_recorded": _("No cost has been recorded."),
+        "support_process": _("The discovery question about support is not answered."),
+    }
+    return words.get(name, _("Not known yet."))

@@ -1,0 +1,86 @@
+"""The words the register stores."""
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+
+class Pattern(models.TextChoices):
+    """The shape of the solution, which decides what must be measured."""
+
+    RETRIEVAL = "retrieval", _("Answers from documents")
+    AGENT = "agent", _("Agent with tools")
+    SUMMARISATION = "summarisation", _("Summaries")
+    DRAFTING = "drafting", _("Drafts")
+    CLASSIFICATION = "classification", _("Sorting and routing")
+    CONVERSATION = "conversation", _("Open conversation")
+
+
+class Stage(models.TextChoices):
+    REGISTERED = "registered", _("Registered")
+    DISCOVERY = "discovery", _("Discovery")
+    REVIEW = "review", _("Risk review")
+    PILOT = "pilot", _("Pilot")
+    PRODUCTION = "production", _("Production")
+    STOPPED = "stopped", _("Stopped")
+
+
+class Tier(models.TextChoices):
+    LOW = "low", _("Low")
+    MODERATE = "moderate", _("Moderate")
+    HIGH = "high", _("High")
+    CRITICAL = "critical", _("Critical")
+    BLOCKED = "blocked", _("Prohibited")
+
+
+class TeamRole(models.TextChoices):
+    """A part on one use case. Stored as object permissions `team_<role>`."""
+
+    OWNER = "owner", _("Use case owner")
+    PLATFORM = "platform", _("Platform")
+    ENGINEERING = "engineering", _("Engineering")
+    OPERATIONS = "operations", _("Operations")
+    GOVERNANCE = "governance", _("Governance and risk")
+    CONTRIBUTOR = "contributor", _("Contributor")
+
+
+class DataClass(models.TextChoices):
+    PUBLIC = "public", _("Public")
+    INTERNAL = "internal", _("Internal")
+    CONFIDENTIAL = "confidential", _("Confidential")
+    RESTRICTED = "restricted", _("Restricted")
+
+
+class DataUseState(models.TextChoices):
+    REQUESTED = "requested", _("Waiting for its owner")
+    APPROVED = "approved", _("Approved")
+    REFUSED = "refused", _("Refused")
+
+
+class ReviewState(models.TextChoices):
+    SUBMITTED = "submitted", _("Waiting for a reviewer")
+    CONCLUDED = "concluded", _("Concluded")
+    RETURNED = "returned", _("Returned for changes")
+
+
+class FactSource(models.TextChoices):
+    PERSON = "person", _("A person's answer")
+    VERB = "verb", _("Recorded by the portal")
+    EVIDENCE = "evidence", _("Measured")
+
+
+class ItemKind(models.TextChoices):
+    """The six kinds of test questions an evaluation set should cover."""
+
+    COMMON_QUESTION = "common_question", _("Common question")
+    EDGE_CASE = "edge_case", _("Edge case")
+    KNOWN_FAILURE = "known_failure", _("Known failure")
+    UNSAFE_PROMPT = "unsafe_prompt", _("Unsafe prompt")
+    SOURCE_GROUNDED = "source_grounded", _("Source-grounded")
+    EXPECTED_CHARACTERISTIC = "expected_characteristic", _("Expected characteristic")
+    UNSPECIFIED = "unspecified", _("Not said")
+
+
+class Environment(models.TextChoices):
+    DEVELOPMENT = "development", _("Development")
+    TEST = "test", _("Test")
+    PRODUCTION = "production", _("Production")

@@ -1,0 +1,53 @@
+"""Which states exist in the register and which verb leads where."""
+
+from portal.lifecycle import Lifecycle, Transition
+from usecases.choices import DataUseState, ReviewState, Stage
+
+STAGES = Lifecycle(
+    name="use case",
+    initial=Stage.REGISTERED,
+    states=tuple(Stage.values),
+    transitions=(
+        Transition("start_discovery", Stage.REGISTERED, Stage.DISCOVERY, "use_case.discovery_started"),
+        Transition("submit_risk_review", Stage.DISCOVERY, Stage.REVIEW, "use_case.submitted_for_review"),
+        Transition("return_risk_review", Stage.REVIEW, Stage.DISCOVERY, "use_case.returned_to_discovery"),
+        Transition("clear_for_pilot", Stage.REVIEW, Stage.PILOT, "use_case.cleared_for_pilot"),
+        Transition("go_live", Stage.PILOT, Stage.PRODUCTION, "use_case.went_live"),
+        Transition("reopen_review", (Stage.PILOT, Stage.PRODUCTION), Stage.REVIEW, "use_case.submitted_for_review"),
+        Transition(
+            "stop",
+            (Stage.REGISTERED, Stage.DISCOVERY, Stage.REVIEW, Stage.PILOT, Stage.PRODUCTION),
+            Stage.STOPPED,
+            "use_case.stopped",
+        ),
+    ),
+    terminal=(Stage.STOPPED,),
+)
+
+RISK_REVIEWS = Lifecycle(
+    name="risk review",
+    initial=ReviewState.SUBMITTED,
+    states=tuple(ReviewState.values),
+    transitions=(
+        Transition("conclude_risk_review", ReviewState.SUBMITTED, ReviewState.CONCLUDED, "risk_review.concluded"),
+        Transition("return_risk_review", ReviewState.SUBMITTED, ReviewState.RETURNED, "risk_review.returned"),
+    ),
+    terminal=(ReviewState.CONCLUDED, ReviewState.RETURNED),
+)
+
+DATA_USES = Lifecycle(
+    name="data use",
+    initial=DataUseState.REQUESTED,
+    states=tuple(DataUseState.values),
+    transitions=(
+        Transition("approve_data_use", DataUseState.REQUESTED, DataUseState.APPROVED, "data_use.approved"),
+        Transition("refuse_data_use", DataUseState.REQUESTED, DataUseState.REFUSED, "data_use.refused"),
+        Transition(
+            "request_data_use_again",
+            (DataUseState.REFUSED, DataUseState.APPROVED),
+            DataUseState.REQUESTED,
+            "data_use.requested",
+        ),
+    ),
+    terminal=(),
+)

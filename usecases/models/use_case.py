@@ -1,0 +1,76 @@
+"""The use case: the one securable object. Everything else inherits its visibility through a key to it."""
+
+from django.contrib.postgres.indexes import GinIndex
+from django.contrib.postgres.search import SearchVector, SearchVectorField
+from django.db import models
+from django.db.models import Q
+
+from portal.models import Audited, BusinessUnit, User
+from portal.triggers import follows
+from usecases.choices import Pattern, Stage, TeamRole, Tier
+from usecases.lifecycle import STAGES
+from usecases.querysets import UseCaseQuerySet
+
+
+class NextNumber(models.Func):
+    """The next use case number; numbers are unique and rising, a gap means a registration that failed."""
+
+    template = "nextval('use_case_number_seq')"
+    output_field = models.IntegerField()
+
+
+class UseCase(Audited):
+    number = models.IntegerField(unique=True, db_default=NextNumber(), editable=False)
+    title = models.CharField(max_length=160)
+    business_outcome = models.TextField()
+    user_group = models.TextField()
+    pattern = models.CharField(max_length=20, choices=Pattern.choices)
+    owner = models.ForeignKey(User, on_delete=models.PROTECT, related_name="owned_use_cases")
+    unit = models.ForeignKey(BusinessUnit, on_delete=models.PROTECT, related_name="use_cases")
+    stage = models.CharField(max_length=20, choices=Stage.choices, default=Stage.REGISTERED)
+    restricted = models.BooleanField(default=False)
+    # Copied from the last concluded risk review, for lists; empty until one is concluded.
+    tier = models.CharField(max_length=10, choices=Tier.choices, blank=True, default="")
+    registered_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="registered_use_cases")
+    registered_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+    search = models.GeneratedField(
+        expression=SearchVector("title", weight="A", config="simple")
+        + SearchVector("business_outcome", "user_group", weight="B", config="simple"),
+        output_field=SearchVectorField(),
+        db_persist=True,
+    )
+
+    objects = UseCaseQuerySet.as_manager()
+
+    class Meta:
+        db_table = "use_case"
+        permissions = [(f"team_{role.value}", f"Team: {role.label}") for role in TeamRole]
+        constraints = [
+            models.CheckConstraint(condition=~Q(title=""), name="use_case_title_is_not_blank"),
+            models.CheckConstraint(condition=~Q(business_outcome=""), name="use_case_outcome_is_not_blank"),
+            models.CheckConstraint(condition=~Q(user_group=""), name="use_case_user_group_is_not_blank"),
+            models.CheckConstraint(condition=Q(stage__in=Stage.values), name="use_case_stage_is_known"),
+            models.CheckConstraint(condition=Q(pattern__in=Pattern.values), name="use_case_pattern_is_known"),
+            models.CheckConstraint(condition=Q(tier__in=["", *Tier.values]), name="use_case_tier_is_known"),
+        ]
+        indexes = [
+            models.Index(fields=["-updated_at", "-id"], name="use_case_newest"),
+            models.Index(fields=["unit", "-updated_at", "-id"], name="use_case_of_unit"),
+            models.Index(fields=["owner", "-updated_at", "-id"], name="use_case_of_owner"),
+            GinIndex(fields=["search"], name="use_case_search"),
+            GinIndex(fields=["title"], opclasses=["gin_trgm_ops"], name="use_case_title_trigrams"),
+        ]
+        triggers = [follows(STAGES, "stage")]
+
+    def __str__(self) -> str:
+        return f"{self.reference} {self.title}"
+
+    @property
+    def reference(self) -> str:
+        return f"UC-{self.number:04d}"
+
+    def get_absolute_url(self) -> str:
+        from django.urls import reverse
+
+        return reverse("usecases:detail", kwargs={"reference": self.reference})

@@ -1,0 +1,308 @@
+"""May this actor do this now? Every policy collects all reasons, in words for the page."""
+
+from django.utils.translation import gettext as _
+
+from portal.access import Reason, Ruling, capabilities_anywhere, capabilities_at, rule, unless
+from portal.actors import Actor
+from portal.models import BusinessUnit, User
+from usecases.checklists import ItemStatus
+from usecases.choices import DataUseState, ReviewState, Stage, TeamRole, Tier
+from usecases.classification import TIERS, Classification, lowest_residual_tier
+from usecases.models import ChecklistConfirmation, DataUse, RiskReview, UseCase, UseCaseUserPermission
+
+# What a part on one use case's team gives there.
+TEAM_CAPABILITIES: dict[str, frozenset[str]] = {
+    TeamRole.OWNER: frozenset(
+        {
+            "view",
+            "edit",
+            "answer",
+            "declare_data",
+            "confirm_checklist",
+            "submit_review",
+            "propose_release",
+            "manage_team",
+        }
+    ),
+    TeamRole.PLATFORM: frozenset({"view", "declare_version", "propose_release"}),
+    TeamRole.ENGINEERING: frozenset({"view", "declare_version", "propose_release", "push_evidence"}),
+    TeamRole.OPERATIONS: frozenset({"view"}),
+    TeamRole.GOVERNANCE: frozenset({"view", "confirm_checklist"}),
+    TeamRole.CONTRIBUTOR: frozenset({"view", "edit", "answer", "declare_data"}),
+}
+
+
+def capabilities(actor: Actor, use_case: UseCase) -> frozenset[str]:
+    """What the actor may do with this use case: grants on its unit and parts on its team, together."""
+    remembered = actor._cache.setdefault("use_cases", {})
+    if use_case.pk not in remembered:
+        found = set(capabilities_at(actor, use_case.unit.path))
+        if actor.person is not None and actor.person.is_active:
+            for role in team_roles(actor.person, use_case):
+                found |= TEAM_CAPABILITIES[role]
+        remembered[use_case.pk] = frozenset(found)
+    result: frozenset[str] = remembered[use_case.pk]
+    return result
+
+
+def team_roles(person: User, use_case: UseCase) -> list[str]:
+    """The person's parts on this use case's team."""
+    codenames = UseCaseUserPermission.objects.filter(user=person, content_object=use_case).values_list(
+        "permission__codename", flat=True
+    )
+    return [codename.removeprefix("team_") for codename in codenames]
+
+
+def may_register_use_case(actor: Actor, unit: BusinessUnit | None = None) -> Ruling:
+    able = "register" in (capabilities_at(actor, unit.path) if unit else capabilities_anywhere(actor))
+    return rule(
+        [
+            unless(
+                able,
+                "not_registrar",
+                _("Registering a use case here needs the role of business owner or architect in this business unit."),
+            )
+        ]
+    )
+
+
+def _person(actor: Actor) -> Reason | None:
+    return unless(actor.kind == "person", "not_a_person", _("This is for a person to do, not for a machine."))
+
+
+def _running(use_case: UseCase) -> Reason | None:
+    return unless(
+        use_case.stage != Stage.STOPPED,
+        "stopped",
+        _("This use case was stopped. Register a new one to take the idea up again."),
+        conflict=True,
+    )
+
+
+def _able(actor: Actor, use_case: UseCase, capability: str, code: str, text: str) -> Reason | None:
+    return unless(capability in capabilities(actor, use_case), code, text)
+
+
+def may_edit_use_case(actor: Actor, use_case: UseCase) -> Ruling:
+    text = _("Changing the description needs a part as owner or contributor on its team, or the role of architect.")
+    return rule([_able(actor, use_case, "edit", "not_editor", text), _running(use_case)])
+
+
+def may_restrict_use_case(actor: Actor, use_case: UseCase) -> Ruling:
+    """Who may hide it from everybody but its team, risk and audit, or show it again."""
+    text = _("Only an owner on its team decides who else may see this use case.")
+    return rule([_able(actor, use_case, "manage_team", "not_owner", text), _running(use_case)])
+
+
+def may_manage_team(actor: Actor, use_case: UseCase) -> Ruling:
+    text = _("The team is changed by an owner on it. Ask %(name)s.") % {"name": use_case.owner.name}
+    return rule([_person(actor), _able(actor, use_case, "manage_team", "not_owner", text), _running(use_case)])
+
+
+def may_add_to_team(actor: Actor, use_case: UseCase, person: User) -> Ruling:
+    return rule(
+        [
+            *may_manage_team(actor, use_case).reasons,
+            unless(person.is_active, "inactive", _("This person's account is switched off."), conflict=True),
+        ]
+    )
+
+
+def may_remove_from_team(actor: Actor, use_case: UseCase, person: User, role: str) -> Ruling:
+    accountable = role == TeamRole.OWNER and person.pk == use_case.owner_id
+    text = _("%(name)s is accountable for this use case and stays on its team.") % {"name": person.name}
+    return rule(
+        [
+            *may_manage_team(actor, use_case).reasons,
+            unless(not accountable, "accountable_owner", text, conflict=True),
+        ]
+    )
+
+
+def may_answer(actor: Actor, use_case: UseCase) -> Ruling:
+    text = _("Answering needs a part as owner or contributor on the team, or the role of architect.")
+    return rule([_person(actor), _able(actor, use_case, "answer", "not_answering", text), _running(use_case)])
+
+
+def may_declare_data_source(actor: Actor) -> Ruling:
+    able = "declare_data" in capabilities_anywhere(actor) or _declares_on_a_team(actor)
+    text = _("Adding a data source needs the role of architect, or a part as owner or contributor on some team.")
+    return rule([_person(actor), unless(able, "not_declaring", text)])
+
+
+def _declares_on_a_team(actor: Actor) -> bool:
+    if actor.person is None or not actor.person.is_active:
+        return False
+    parts = [f"team_{role}" for role, able in TEAM_CAPABILITIES.items() if "declare_data" in able]
+    return UseCaseUserPermission.objects.filter(user=actor.person, permission__codename__in=parts).exists()
+
+
+def may_request_data_use(actor: Actor, use_case: UseCase, use: DataUse | None = None) -> Ruling:
+    """`use` is the one already declared for the same source, if any."""
+    text = _("Asking for data needs a part as owner or contributor on the team, or the role of architect.")
+    waiting = use is not None and use.state == DataUseState.REQUESTED
+    return rule(
+        [
+            _person(actor),
+            _able(actor, use_case, "declare_data", "not_declaring", text),
+            _running(use_case),
+            unless(
+                not waiting,
+                "already_requested",
+                _("This use waits for the source's owner already. Wait for the answer, or ask the owner."),
+                conflict=True,
+            ),
+        ]
+    )
+
+
+def may_decide_data_use(actor: Actor, use: DataUse) -> Ruling:
+    """Approve or refuse: the source's owner alone, and never for a request of their own."""
+    owner = use.data_source.owner
+    return rule(
+        [
+            _person(actor),
+            unless(
+                actor.is_person(owner.pk),
+                "not_source_owner",
+                _("Only %(name)s, who owns this data source, decides who may use it.") % {"name": owner.name},
+            ),
+            unless(
+                not actor.is_person(use.requested_by_id),
+                "own_request",
+                _("You asked for this use yourself, so it needs a second person. Let somebody else on the team ask."),
+            ),
+            unless(
+                use.state == DataUseState.REQUESTED,
+                "already_decided",
+                _("This request was decided already. A new request opens it again."),
+                conflict=True,
+            ),
+        ]
+    )
+
+
+def may_confirm_checklist(actor: Actor, use_case: UseCase) -> Ruling:
+    text = _("Confirming an item needs a part as owner or governance on the team, or the role of architect.")
+    return rule(
+        [_person(actor), _able(actor, use_case, "confirm_checklist", "not_confirming", text), _running(use_case)]
+    )
+
+
+def may_confirm_item(actor: Actor, use_case: UseCase, status: ItemStatus) -> Ruling:
+    missing = _("A fact is missing first: %(what)s") % {"what": status.statement}
+    return rule(
+        [
+            *may_confirm_checklist(actor, use_case).reasons,
+            unless(
+                status.item.confirm,
+                "read_from_facts",
+                _("This item is read from facts. It turns green by itself once they are known."),
+                conflict=True,
+            ),
+            unless(
+                status.confirmation is None,
+                "already_confirmed",
+                _("This item was confirmed already. Withdraw that confirmation to give another one."),
+                conflict=True,
+            ),
+            unless(not status.missing, "fact_missing", missing, conflict=True),
+        ]
+    )
+
+
+def may_withdraw_confirmation(actor: Actor, confirmation: ChecklistConfirmation) -> Ruling:
+    return rule(
+        [
+            *may_confirm_checklist(actor, confirmation.use_case).reasons,
+            unless(
+                confirmation.withdrawn_at is None,
+                "withdrawn",
+                _("This confirmation was withdrawn already."),
+                conflict=True,
+            ),
+        ]
+    )
+
+
+def may_submit_risk_review(actor: Actor, use_case: UseCase) -> Ruling:
+    text = _("Submitting for review needs a part as owner on the team, or the role of architect.")
+    open_now = use_case.stage == Stage.REVIEW
+    return rule(
+        [
+            _person(actor),
+            _able(actor, use_case, "submit_review", "not_submitting", text),
+            _running(use_case),
+            unless(
+                use_case.stage != Stage.REGISTERED,
+                "discovery_not_started",
+                _("Nothing was answered yet. Answer the discovery questions first."),
+                conflict=True,
+            ),
+            unless(not open_now, "already_under_review", _("It waits for a risk reviewer already."), conflict=True),
+        ]
+    )
+
+
+def may_conclude_risk_review(actor: Actor, review: RiskReview, tier: str = "") -> Ruling:
+    """Conclude, or with no `tier` also return: a second person with the role, never submitter or owner."""
+    use_case = review.use_case
+    text = _("Concluding a review needs the role of risk reviewer.")
+    return rule(
+        [
+            _person(actor),
+            _able(actor, use_case, "conclude_review", "not_reviewer", text),
+            unless(
+                not actor.is_person(review.submitted_by_id),
+                "own_submission",
+                _("You submitted this review, so it needs a second person."),
+            ),
+            unless(
+                not actor.is_person(use_case.owner_id),
+                "own_use_case",
+                _("You are accountable for this use case, so it needs a second person."),
+            ),
+            unless(
+                review.state == ReviewState.SUBMITTED,
+                "review_closed",
+                _("This review was closed already. A new one starts with a new submission."),
+                conflict=True,
+            ),
+            *_lowering(review, tier),
+        ]
+    )
+
+
+def _lowering(review: RiskReview, tier: str) -> list[Reason | None]:
+    if not tier or TIERS.index(tier) >= TIERS.index(review.proposed_tier):
+        return []
+    lowest = lowest_residual_tier(Classification.from_json(review.classification))
+    return [
+        unless(
+            not review.provisional,
+            "provisional",
+            _(
+                "Some questions are unanswered, so the tier may be raised but not lowered. Return it to have them answered."
+            ),
+            conflict=True,
+        ),
+        unless(
+            TIERS.index(tier) >= TIERS.index(lowest),
+            "below_floor",
+            _("It cannot be lower than %(tier)s: at most one tier below the proposal, and never below a legal floor.")
+            % {"tier": Tier(lowest).label},
+            conflict=True,
+        ),
+    ]
+
+
+def may_declare_version(actor: Actor, use_case: UseCase) -> Ruling:
+    text = _(
+        "Declaring a version needs a part as engineering or platform on the team, or the role of engineer or platform."
+    )
+    return rule([_able(actor, use_case, "declare_version", "not_declaring_versions", text), _running(use_case)])
+
+
+def may_stop_use_case(actor: Actor, use_case: UseCase) -> Ruling:
+    text = _("Stopping a use case is for an owner on its team. Ask %(name)s.") % {"name": use_case.owner.name}
+    return rule([_person(actor), _able(actor, use_case, "manage_team", "not_owner", text), _running(use_case)])
