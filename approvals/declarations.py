@@ -54,18 +54,22 @@ def declared_digest(release: Release) -> str:
     return digest_of(canonical(declared_now(release)))
 
 
-def declared_now(release: Release) -> Declaration:
-    """The declaration as the register says it now; read anew, whatever the caller holds in memory."""
-    use_case = UseCase.objects.get(pk=release.use_case_id)
-    policy = policy_in_force(use_case.tier)
-    version = SystemVersion.objects.only("digest").get(pk=release.system_version_id)
+def declared_now(release: Release, *, fresh: bool = False) -> Declaration:
+    """The declaration as the register says it now.
+
+    Use case and policy are read anew, unless the caller has just read them with the release (`fresh`).
+    """
+    use_case = release.use_case if fresh else UseCase.objects.get(pk=release.use_case_id)
+    in_force = fresh and release.policy.retired_at is None and release.policy.tier == use_case.tier
+    policy = release.policy if in_force else policy_in_force(use_case.tier)
     cited = json.loads(release.canon)["runs"]
-    return _declaration(use_case, version.digest, release.environment, policy.digest if policy else "", cited)
+    digest = policy.digest if policy else ""
+    return _declaration(use_case, release.system_version.digest, release.environment, digest, cited)
 
 
-def changes_since_proposal(release: Release) -> list[str]:
+def changes_since_proposal(release: Release, *, fresh: bool = False) -> list[str]:
     """What was changed in the register since the proposal, one sentence each; empty while the digest still holds."""
-    now = declared_now(release)
+    now = declared_now(release, fresh=fresh)
     if digest_of(canonical(now)) == release.digest:
         return []
     return list(_changes(json.loads(release.canon), now)) or [_("The declaration is not the one that was proposed.")]

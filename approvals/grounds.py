@@ -47,8 +47,8 @@ def newest_verdict(release: Release) -> Verdict | None:
     return Verdict.objects.filter(release_id=release.pk).order_by("-judged_at", "-id").first()
 
 
-def grounds_of(release: Release) -> Grounds:
-    """Reads the grounds as this transaction sees them."""
+def grounds_of(release: Release, *, fresh: bool = False) -> Grounds:
+    """Reads the grounds; `fresh` says that use case, version and policy were just read together with the release."""
     contributions: dict[uuid.UUID, list[str]] = {}
     for person, part in release.contributors.order_by("part").values_list("person_id", "part"):
         contributions.setdefault(person, []).append(part)
@@ -58,5 +58,5 @@ def grounds_of(release: Release) -> Grounds:
         verdict=newest_verdict(release),
         decisions={decision.lane: decision for decision in decisions},
         contributions=contributions,
-        changes=changes_since_proposal(release),
+        changes=changes_since_proposal(release, fresh=fresh),
     )

@@ -293,3 +293,26 @@ def gate_reason(outcome: str) -> Reason:
         "The gate has not been evaluated on every criterion, and missing evidence is never a pass. Run the evaluation."
     )
     return Reason("gate_not_evaluated", text, conflict=True)
+
+
+def lanes_of(actor: Actor, release: Release, grounds: Grounds) -> list[str]:
+    """The open lanes this person could sign at all, whatever the evidence says."""
+    if actor.kind != "person":
+        return []
+    return [
+        lane.key
+        for lane in grounds.open_lanes
+        if eligible(actor, release.use_case, lane.key)
+        and not (lane.independent and any(_independence_reasons(actor, release, grounds)))
+    ]
+
+
+def only_lane_of(actor: Actor, release: Release) -> str | None:
+    """The lane meant by who names none: the one open to this person, else the only one asked; None if unclear.
+
+    A machine, or somebody without a lane, gets the first one, so that the refusal says what stands in the way.
+    """
+    lanes = lanes_of(actor, release, grounds_of(release))
+    if len(lanes) == 1:
+        return lanes[0]
+    return None if lanes else str(release.lanes[0])

@@ -4,10 +4,9 @@ import math
 from decimal import Decimal, InvalidOperation
 from typing import Final
 
-# JSON has no infinity, so some tracking stores write the largest double in its place.
-LARGEST_DOUBLE: Final = Decimal(repr(1.7976931348623157e308))
 MAX_TEXT: Final = 64
-# Quantities this far apart are no scores, tokens or amounts; they would also overflow every column.
+# No score, token count or amount is this large or this small. It also catches the largest double, which some tracking
+# stores write for infinity because JSON has none.
 MAX_EXPONENT: Final = 30
 
 WORDS: Final = {"yes": Decimal(1), "no": Decimal(0), "true": Decimal(1), "false": Decimal(0)}
@@ -47,8 +46,6 @@ def _from_text(text: str, *, boolean: bool) -> Decimal | None:
 
 
 def _bounded(number: Decimal) -> Decimal | None:
-    if not number.is_finite() or abs(number) >= LARGEST_DOUBLE:
-        return None
-    if number and abs(number.adjusted()) > MAX_EXPONENT:
+    if not number.is_finite() or (number and abs(number.adjusted()) > MAX_EXPONENT):
         return None
     return number

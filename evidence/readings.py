@@ -125,6 +125,7 @@ class UsageReading:
     currency: str
     cost_basis: CostBasis
     finality: Finality
+    successful_outcomes: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from typing import Any
 from django.core.exceptions import PermissionDenied, SuspiciousOperation
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.template.loader import render_to_string
 from django.utils.translation import gettext as _
 
 from portal.access import Reason, Refused
@@ -96,4 +97,5 @@ def server_error(request: HttpRequest) -> HttpResponse:
         from portal.api.problems import problem_response
 
         return problem_response(Problem(500, "server_error", title))
-    return render(request, "errors/500.html", status=500)
+    # Without the request: what broke may be what the context processors need.
+    return HttpResponse(render_to_string("errors/500.html"), status=500)

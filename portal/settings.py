@@ -320,6 +320,13 @@ LOGGING_CONFIG = "portal.logs.configure"
 
 # Each publishes what is new and returns a line per thing published.
 SHIPPED_CONTENT = ["usecases.actions.content.publish", "approvals.actions.policies.publish"]
+# Drawn into docs/lifecycles.md.
+LIFECYCLES = [
+    "usecases.lifecycle.STAGES",
+    "usecases.lifecycle.RISK_REVIEWS",
+    "usecases.lifecycle.DATA_USES",
+    "approvals.lifecycle.RELEASES",
+]
 NAVIGATION = [
     ("Home", "home"),
     ("Use cases", "usecases:list"),

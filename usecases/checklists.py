@@ -34,7 +34,7 @@ class ChecklistItem:
 
 @dataclass(frozen=True, slots=True)
 class ItemStatus:
-    """`state`: satisfied (facts say so), confirmed (a person says so) or open; `statement`: what is known or missing."""
+    """`state`: satisfied (by facts), confirmed (by a person) or open; `statement`: what is known or missing."""
 
     item: ChecklistItem
     state: Literal["satisfied", "confirmed", "open"]
@@ -69,9 +69,15 @@ def checklist_items() -> tuple[ChecklistItem, ...]:
     )
 
 
-def pilot_checklist(use_case: UseCase) -> list[ItemStatus]:
-    """Every item in order, with its state; two queries whatever is known."""
-    facts = {fact.name: fact for fact in Fact.objects.filter(use_case=use_case, until__isnull=True)}
+def known_facts(use_case: UseCase) -> dict[str, Fact]:
+    """What is known now, by name."""
+    return {fact.name: fact for fact in Fact.objects.filter(use_case=use_case, until__isnull=True).order_by("name")}
+
+
+def pilot_checklist(use_case: UseCase, facts: Mapping[str, Fact] | None = None) -> list[ItemStatus]:
+    """Every item in order, with its state; two queries whatever is known, one if `facts` were read before."""
+    if facts is None:
+        facts = known_facts(use_case)
     standing = ChecklistConfirmation.objects.filter(use_case=use_case, withdrawn_at__isnull=True)
     confirmations = {row.item: row for row in standing.select_related("confirmed_by")}
     return [_status(item, facts, confirmations.get(item.id)) for item in checklist_items()]

@@ -281,9 +281,7 @@ def _lowering(review: RiskReview, tier: str) -> list[Reason | None]:
         unless(
             not review.provisional,
             "provisional",
-            _(
-                "Some questions are unanswered, so the tier may be raised but not lowered. Return it to have them answered."
-            ),
+            _("Some questions are unanswered, so the tier is not lowered. Return it to have them answered."),
             conflict=True,
         ),
         unless(

@@ -88,6 +88,17 @@ def _question(row: Mapping[str, Any]) -> Question:
     )
 
 
+def open_questions(answers: Mapping[str, Answer]) -> int:
+    """How many required questions of the newest questionnaire have neither an answer nor an honest "unsure"."""
+    required = [question.key for question in questions_of(current_questionnaire().definition) if question.required]
+    return sum(1 for key in required if key not in answers or not is_said(answers[key]))
+
+
+def is_said(answer: Answer) -> bool:
+    """False for an answer that was taken back."""
+    return answer.unsure or answer.value is not None
+
+
 def current_questionnaire(key: str = DISCOVERY) -> Questionnaire:
     """The newest published version. Raises Questionnaire.DoesNotExist when `install` was never run."""
     return Questionnaire.objects.filter(key=key).latest("published_at")

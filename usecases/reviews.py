@@ -1,4 +1,4 @@
-"""What a risk review looks at: the answers to the scored questions, and the tier they lead to now. Reads, never writes."""
+"""What a risk review looks at: answers to the scored questions, and the tier they lead to. Reads, never writes."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

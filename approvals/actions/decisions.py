@@ -87,7 +87,7 @@ def _decide(
     UseCase.objects.select_for_update(no_key=True).get(pk=release.use_case_id)
     held = locked(release.pk)
     fresh = actor.afresh()
-    grounds = grounds_of(held)
+    grounds = grounds_of(held, fresh=True)
     require(_ruling(fresh, held, lane, kind, grounds, comment, digest, release_digest))
     assert fresh.person is not None and grounds.verdict is not None
     decision = Decision.objects.create(

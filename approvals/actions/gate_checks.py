@@ -151,7 +151,7 @@ def _use_case(actor: Actor, reference: str) -> UseCase | None:
 
 def _standing_reasons(release: Release, attestation: Attestation | None, now: datetime) -> Iterator[Reason]:
     """Everything that speaks against the release that stands, whoever asks."""
-    grounds = grounds_of(release)
+    grounds = grounds_of(release, fresh=True)
     expired = release.expires_at is None or release.expires_at <= now
     suspended = release.state == ReleaseState.SUSPENDED
     checks = [

@@ -1,5 +1,12 @@
 """The endpoints of this floor."""
 
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from evidence.api.runs import EvaluationRunDetail, EvaluationRuns
+from evidence.api.usage import UsageRecords
+
+urlpatterns = [
+    path("evaluation-runs/", EvaluationRuns.as_view(), name="api-evaluation-runs"),
+    path("evaluation-runs/<uuid:pk>/", EvaluationRunDetail.as_view(), name="api-evaluation-run"),
+    path("usage-records/", UsageRecords.as_view(), name="api-usage-records"),
+]

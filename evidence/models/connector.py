@@ -1,6 +1,5 @@
 """Connectors: which system is read, how its words map to ours, and the secret that opens it."""
 
-from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 
@@ -34,7 +33,8 @@ class Connector(Audited):
             models.CheckConstraint(condition=~Q(name=""), name="connector_name_is_not_blank"),
             models.CheckConstraint(condition=Q(kind__in=ConnectorKind.values), name="connector_kind_is_known"),
             models.CheckConstraint(
-                condition=Q(schedule_minutes__isnull=True) | Q(schedule_minutes__gte=1), name="connector_schedule_is_sane"
+                condition=Q(schedule_minutes__isnull=True) | Q(schedule_minutes__gte=1),
+                name="connector_schedule_is_sane",
             ),
         ]
 

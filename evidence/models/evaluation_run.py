@@ -41,7 +41,9 @@ class EvaluationRun(Audited):
     class Meta:
         db_table = "evaluation_run"
         constraints = [
-            models.UniqueConstraint(fields=["source", "external_id", "revision"], name="evaluation_run_revision_is_unique"),
+            models.UniqueConstraint(
+                fields=["source", "external_id", "revision"], name="evaluation_run_revision_is_unique"
+            ),
             models.UniqueConstraint(
                 fields=["source", "external_id"], condition=Q(is_current=True), name="evaluation_run_one_is_current"
             ),
@@ -49,13 +51,25 @@ class EvaluationRun(Audited):
         indexes = [
             models.Index(fields=["use_case", "-finished_at", "-id"], name="evaluation_run_of_use_case"),
             models.Index(
-                fields=["system_version", "-finished_at"], name="evaluation_run_of_version", condition=Q(is_current=True)
+                fields=["system_version", "-finished_at"],
+                name="evaluation_run_of_version",
+                condition=Q(is_current=True),
             ),
         ]
         triggers = [
             frozen(
-                "use_case_id", "system_version_id", "source", "external_id", "revision", "cases", "finished_at",
-                "raw_sha256", "attributes", "dataset_name", "dataset_version", "dataset_digest",
+                "use_case_id",
+                "system_version_id",
+                "source",
+                "external_id",
+                "revision",
+                "cases",
+                "finished_at",
+                "raw_sha256",
+                "attributes",
+                "dataset_name",
+                "dataset_version",
+                "dataset_digest",
                 name="evaluation_run_is_fixed",
             )
         ]

@@ -41,8 +41,16 @@ class UsageRecord(models.Model):
         constraints = [
             models.UniqueConstraint(
                 fields=[
-                    "source", "day", "use_case", "system_version", "environment", "team", "provider", "model",
-                    "operation", "currency",
+                    "source",
+                    "day",
+                    "use_case",
+                    "system_version",
+                    "environment",
+                    "team",
+                    "provider",
+                    "model",
+                    "operation",
+                    "currency",
                 ],
                 nulls_distinct=False,
                 name="usage_record_is_one_row_per_key",

@@ -1,4 +1,4 @@
-"""Use cases ready to be released, evidence that passes or fails, and releases on their way: the setting of every test."""
+"""Use cases ready to be released, evidence that passes or fails, and releases on their way."""
 
 import hashlib
 import uuid
@@ -154,7 +154,12 @@ def a_release(
 
 def sign(cast: Cast, release: Release, lane: str, kind: str = "approve", by: str = "", **more: Any) -> Decision:
     """The lane's own signer decides with the digests that stand on the page."""
-    told = {"digest": release.system_version.digest, "release_digest": release.digest, "comment": "Looked at it.", **more}
+    told = {
+        "digest": release.system_version.digest,
+        "release_digest": release.digest,
+        "comment": "Looked at it.",
+        **more,
+    }
     return decide(actor=fresh(cast, by or SIGNERS[lane]), release=release, lane=lane, kind=kind, **told)
 
 

@@ -160,9 +160,7 @@ def test_a_stage_moves_along_the_table_and_is_told(cast):
     use_case = registered(cast)
     advance(actor=cast.actor("olivia"), use_case=use_case, verb="start_discovery")
     assert use_case.stage == UseCase.objects.get(pk=use_case.pk).stage == "discovery"
-    assert sentences("use_case.discovery_started") == [
-        f"moved {use_case.reference} from registered to discovery."
-    ]
+    assert sentences("use_case.discovery_started") == [f"moved {use_case.reference} from registered to discovery."]
 
 
 def test_a_stage_does_not_skip(cast):

@@ -169,6 +169,14 @@ def test_proxies_of_the_environment_are_ignored(monkeypatch: pytest.MonkeyPatch)
     assert proxy.connections == 0
 
 
+def test_passwords_of_a_netrc_file_are_not_sent(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "netrc").write_text("machine 127.0.0.1 login someone password s3cret\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    with serving(respond(b"{}")) as server, Transport(allowed_internal=server.allowed) as http:
+        http.get(server.url)
+    assert "authorization" not in server.heard[0].headers
+
+
 def test_a_listed_host_is_open_on_the_listed_port_only() -> None:
     with (
         serving(respond(b"{}")) as server,

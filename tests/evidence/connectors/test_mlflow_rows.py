@@ -17,7 +17,6 @@ from tests.evidence.connectors.answers import captured
 from tests.evidence.connectors.mlflow_mappings import MAPPINGS, ONE, RUN
 
 
-
 @pytest.fixture
 def run() -> dict[str, Any]:
     return captured("runs_search_by_tag")["runs"][0]

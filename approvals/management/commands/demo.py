@@ -1,0 +1,50 @@
+"""Fills a running portal with the sample organisation, by its own verbs and its own API. Again: adds nothing."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand
+
+from approvals.samples.cast import assemble, sign_ins, tokens
+from approvals.samples.door import Door
+from approvals.samples.story import tell
+
+
+class Command(BaseCommand):
+    help = "Create the sample organisation, its people and six use cases; writes demo.json."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        path = Path(settings.GATEHOUSE_HOME) / "demo.json"
+        assemble()
+        self.stdout.write("the people and what they may do")
+        found = {
+            "url": settings.PUBLIC_URL,
+            "people": sign_ins(),
+            "tokens": tokens(_known_tokens(path)),
+            "version": settings.VERSION,
+        }
+        _write(path, found)
+        door = Door(settings.PUBLIC_URL, found["tokens"]["ingest"])
+        try:
+            tell(door, self.stdout.write)
+        finally:
+            door.close()
+
+
+def _known_tokens(path: Path) -> dict[str, str]:
+    try:
+        known: dict[str, str] = json.loads(path.read_text(encoding="utf-8"))["tokens"]
+    except (OSError, ValueError, KeyError):
+        return {}
+    return known
+
+
+def _write(path: Path, content: dict[str, Any]) -> None:
+    """Whole or not at all, readable by its owner only: it holds tokens."""
+    draft = path.with_suffix(".part")
+    draft.write_text("")
+    draft.chmod(0o600)
+    draft.write_text(json.dumps(content, indent=2), encoding="utf-8")
+    draft.replace(path)

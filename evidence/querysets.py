@@ -1,0 +1,152 @@
+"""Reading evidence: what counts now, how it came about over time, what it cost. Always of one use case in sight."""
+
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal
+
+from django.db.models import F, Prefetch, QuerySet, Sum
+from django.db.models.functions import Coalesce
+from django.utils import timezone
+
+from evidence.models import Connector, EvaluationDimension, EvaluationRun, SyncRun, UsageRecord
+from portal.actors import Actor
+from usecases.models import SystemVersion, UseCase
+
+
+def current_runs(use_case: UseCase) -> QuerySet[EvaluationRun]:
+    """The newest revision of every run of the use case, newest first, with counts and version."""
+    dimensions = Prefetch("dimensions", queryset=EvaluationDimension.objects.order_by("dimension"))
+    return (
+        EvaluationRun.objects.filter(use_case=use_case, is_current=True)
+        .select_related("system_version")
+        .prefetch_related(dimensions)
+        .order_by("-finished_at", "-id")
+    )
+
+
+def current_runs_of(version: SystemVersion) -> QuerySet[EvaluationRun]:
+    """The same of one version."""
+    return EvaluationRun.objects.filter(system_version=version, is_current=True).order_by("-finished_at", "-id")
+
+
+def runs_visible_to(actor: Actor) -> QuerySet[EvaluationRun]:
+    """Runs (every revision) of the use cases the actor may know of."""
+    return EvaluationRun.objects.filter(use_case_id__in=UseCase.objects.visible_to(actor).values("id"))
+
+
+def usage_visible_to(actor: Actor) -> QuerySet[UsageRecord]:
+    """Usage of the use cases the actor may know of."""
+    return UsageRecord.objects.filter(use_case_id__in=UseCase.objects.visible_to(actor).values("id"))
+
+
+def latest_dimensions(version: SystemVersion) -> list[EvaluationDimension]:
+    """The newest current reading of each dimension of the version, with its run, by dimension."""
+    return list(
+        EvaluationDimension.objects.filter(run__system_version=version, run__is_current=True)
+        .select_related("run")
+        .order_by("dimension", "-run__finished_at", "-run_id")
+        .distinct("dimension")
+    )
+
+
+def score_series(use_case: UseCase, most: int = 600) -> list[EvaluationDimension]:
+    """Every dimension of the newest current runs, oldest first, with run and version: what a chart is drawn from."""
+    newest = (
+        EvaluationDimension.objects.filter(run__use_case=use_case, run__is_current=True)
+        .select_related("run__system_version")
+        .order_by("-run__finished_at", "-run_id", "dimension")[:most]
+    )
+    return sorted(newest, key=lambda row: (row.run.finished_at, row.run_id, row.dimension))
+
+
+@dataclass(frozen=True, slots=True)
+class DailyUse:
+    """One day of one currency ("" where no cost is known); None means not known, never zero."""
+
+    day: date
+    currency: str
+    cost: Decimal | None
+    tokens: int
+    requests: int
+    failed_requests: int
+    outcomes: int | None
+
+
+def daily_use(use_case: UseCase, days: int = 90) -> list[DailyUse]:
+    """Effective cost (billed where that is all there is), tokens and requests per day and currency, oldest first."""
+    since = timezone.now().date() - timedelta(days=days)
+    rows = (
+        UsageRecord.objects.filter(use_case=use_case, day__gt=since)
+        .values("day", "currency")
+        .annotate(
+            cost=Sum(Coalesce("effective_cost", "billed_cost")),
+            tokens=Sum(F("input_tokens") + F("output_tokens")),
+            all_requests=Sum("requests"),
+            failed=Sum("failed_requests"),
+            outcomes=Sum("successful_outcomes"),
+        )
+        .order_by("day", "currency")
+    )
+    return [
+        DailyUse(
+            day=row["day"],
+            currency=row["currency"],
+            cost=row["cost"],
+            tokens=int(row["tokens"]),
+            requests=int(row["all_requests"]),
+            failed_requests=int(row["failed"]),
+            outcomes=None if row["outcomes"] is None else int(row["outcomes"]),
+        )
+        for row in rows
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class CostTotal:
+    """What a period cost in one currency. `per_outcome` is None without outcomes: never infinity, never zero."""
+
+    currency: str
+    cost: Decimal
+    outcomes: int | None
+
+    @property
+    def per_outcome(self) -> Decimal | None:
+        return self.cost / self.outcomes if self.outcomes else None
+
+
+def cost_totals(use: Iterable[DailyUse]) -> list[CostTotal]:
+    """Totals by currency; amounts of different currencies are never added.
+
+    Outcomes often come from another source than the bill and name no currency, so those of all rows are set against
+    the cost when it is in one currency only.
+    """
+    rows = list(use)
+    known = [row.outcomes for row in rows if row.outcomes is not None]
+    costs: dict[str, Decimal] = {}
+    for row in rows:
+        if row.cost is not None:
+            costs[row.currency] = costs.get(row.currency, Decimal(0)) + row.cost
+    outcomes = sum(known) if known and len(costs) == 1 else None
+    return [CostTotal(currency, cost, outcomes) for currency, cost in sorted(costs.items())]
+
+
+def sync_runs(connector: Connector) -> QuerySet[SyncRun]:
+    """The connector's runs, newest first."""
+    return SyncRun.objects.filter(connector=connector).select_related("requested_by").order_by("-queued_at", "-id")
+
+
+def last_runs(connectors: Iterable[Connector], most: int = 24) -> dict[uuid.UUID, list[SyncRun]]:
+    """The newest runs of each connector, oldest first, in one query."""
+    found: dict[uuid.UUID, list[SyncRun]] = {connector.pk: [] for connector in connectors}
+    if not found:
+        return found
+    statement = """
+        SELECT r.* FROM unnest(%s::uuid[]) AS c(id) CROSS JOIN LATERAL (
+            SELECT * FROM sync_run WHERE connector_id = c.id ORDER BY queued_at DESC, id DESC LIMIT %s
+        ) r
+    """
+    for run in SyncRun.objects.raw(statement, [list(found), most]):
+        found[run.connector_id].append(run)
+    return {pk: sorted(runs, key=lambda run: (run.queued_at, run.pk)) for pk, runs in found.items()}

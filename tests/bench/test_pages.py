@@ -1,0 +1,82 @@
+"""The register's list, a use case's page and the gate's answer, beside a bare Django view of the same fifty rows."""
+
+import json
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from portal.api.authentication import new_token
+from portal.choices import Scope
+from portal.models import ApiToken
+from tests.bench.load import Target, interleaved, throughput
+from tests.bench.population import analyse, fill_register, session_cookie
+from tests.bench.servers import serve
+from tests.bench.table import above, below, publish
+from tests.cast import Cast
+from tests.journeys.world import approved_release
+
+pytestmark = [pytest.mark.bench, pytest.mark.timeout(900)]
+ROWS = 100_000
+ROUNDS = 60
+AGAINST = "a bare Django view: session user, 50 of 100,000 rows"
+
+
+def test_pages_and_gate_beside_a_bare_view(committed_cast: Cast, settings: Any, tmp_path: Path) -> None:
+    release = approved_release(committed_cast)
+    fill_register(committed_cast, ROWS)
+    analyse()
+    reference = release.use_case.reference
+    as_auditor = {"Cookie": session_cookie(committed_cast.aud)}
+    as_owner = {"Cookie": session_cookie(committed_cast.olivia)}
+    question = json.dumps(
+        {
+            "use_case": reference,
+            "environment": release.environment,
+            "digest": release.system_version.digest,
+            "nonce": "bench",
+        }
+    ).encode()
+    with serve("tests.bench.bare_settings", settings.GATEHOUSE_HOME) as bare, serve(
+        "portal.settings", settings.GATEHOUSE_HOME
+    ) as ours:
+        targets = {
+            "yardstick": Target(bare, "/yardstick/", as_auditor),
+            "register, for the auditor of all": Target(ours, "/use-cases/", as_auditor),
+            "register, for an owner": Target(ours, "/use-cases/", as_owner),
+            "a use case's page": Target(ours, f"/use-cases/{reference}/", as_owner),
+            "gate check": Target(ours, "/api/v1/gate/check/", _pipeline(committed_cast), "POST", question),
+        }
+        medians = interleaved(targets, ROUNDS)
+        base = medians.pop("yardstick")
+        rows = [below(name, value, "ms", AGAINST, base, _GOALS[name]) for name, value in medians.items()]
+        rate = throughput(targets["yardstick"], 16, 400)
+        for name in ("register, for the auditor of all", "gate check"):
+            found = throughput(targets[name], 16, 400)
+            rows.append(above(f"{name}, 16 clients", found, "1/s", AGAINST, rate, 0.2 if "gate" in name else 1 / 3))
+    publish(rows)
+    assert [row.name for row in rows if not row.holds] == []
+
+
+_GOALS = {
+    "register, for the auditor of all": 3.0,
+    "register, for an owner": 3.0,
+    "a use case's page": 3.0,
+    "gate check": 4.0,
+}
+
+
+def _pipeline(cast: Cast) -> dict[str, str]:
+    text, prefix, digest = new_token()
+    ApiToken.objects.create(
+        account=cast.accounts["pipeline"],
+        label="bench",
+        prefix=prefix,
+        secret_sha256=digest,
+        scopes=[Scope.GATE],
+        created_by=cast.admin,
+        expires_at=timezone.now() + timedelta(days=1),
+    )
+    return {"Authorization": f"Bearer {text}", "Content-Type": "application/json"}

@@ -1,0 +1,1 @@
+"""Template tags of the register, for pages of every floor that are about one use case."""

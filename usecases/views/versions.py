@@ -1,0 +1,105 @@
+"""System versions of one use case: what runs, under one digest, and what changed since the one before."""
+
+import json
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_safe
+
+from usecases import policies
+from usecases.actions.versions import declare_version
+from usecases.forms import VersionForm
+from usecases.manifests import Manifest, ManifestError, difference
+from usecases.models import PromptText, SystemVersion
+from usecases.views.frame import actor_of, fetch
+
+LISTED = 100
+EXAMPLE = json.dumps(
+    {
+        "schema": "gatehouse.manifest/v1",
+        "model": {"provider": "azure", "name": "gpt-4o", "version": "2024-11-20", "region": "westeurope"},
+        "prompts": [{"name": "system", "version": "7", "text": "Answer only from the sources given."}],
+        "knowledge_sources": [{"name": "refund-policies", "version": "2026-11-01"}],
+        "tools": [{"name": "order-lookup", "version": "3", "access": "read"}],
+        "guardrails": [{"name": "pii-filter", "version": "1.4"}],
+        "parameters": {"temperature": "0.2"},
+    },
+    indent=2,
+)
+
+
+@require_http_methods(["GET", "POST"])
+def versions(request: HttpRequest, reference: str) -> HttpResponse:
+    """The list, newest first, and declaring one more."""
+    use_case, actor = fetch(request, reference), actor_of(request)
+    form = VersionForm(request.POST or None)
+    faults: list[tuple[str, str]] = []
+    if request.method == "POST" and form.is_valid():
+        try:
+            version = declare_version(actor=actor, use_case=use_case, **form.cleaned_data)
+        except ManifestError as error:
+            faults = error.errors
+            form.add_error("manifest", _("The manifest has faults; each is listed with its place."))
+        else:
+            text = _("Version %(number)s stands under the digest %(digest)s.")
+            messages.success(request, text % {"number": version.number, "digest": version.digest[:12]})
+            return redirect("usecases:version", reference=reference, number=version.number)
+    found = SystemVersion.objects.filter(use_case=use_case).select_related("declared_by", "declared_by_account")
+    context = {
+        "use_case": use_case,
+        "versions": found.defer("canon", "manifest").order_by("-number")[:LISTED],
+        "form": form,
+        "faults": faults,
+        "example": EXAMPLE,
+        "may_declare": policies.may_declare_version(actor, use_case),
+    }
+    return render(request, "usecases/versions.html", context, status=422 if form.is_bound else 200)
+
+
+@require_safe
+def version(request: HttpRequest, reference: str, number: int) -> HttpResponse:
+    use_case = fetch(request, reference)
+    known = SystemVersion.objects.filter(use_case=use_case)
+    found = get_object_or_404(known.select_related("declared_by", "declared_by_account"), number=number)
+    before = known.filter(number__lt=number).order_by("-number").first()
+    texts = prompt_texts(found.manifest)
+    context = {
+        "use_case": use_case,
+        "version": found,
+        "before": before,
+        "changes": difference(_manifest(before), _manifest(found)) if before else [],
+        "parts": parts_of(found.manifest),
+        "prompts": [{**row, "body": texts.get(row["sha256"])} for row in found.manifest["prompts"]],
+        "pretty": json.dumps(found.manifest, indent=2, ensure_ascii=False, sort_keys=True),
+    }
+    return render(request, "usecases/version.html", context)
+
+
+def _manifest(version: SystemVersion) -> Manifest:
+    return Manifest(version.canon, version.digest, version.manifest)
+
+
+def prompt_texts(manifest: dict[str, Any]) -> dict[str, str]:
+    """The texts that were sent along, by their hash; a prompt declared by its hash alone has none."""
+    hashes = [row["sha256"] for row in manifest["prompts"]]
+    return dict(PromptText.objects.filter(sha256__in=hashes).values_list("sha256", "text"))
+
+
+def parts_of(manifest: dict[str, Any]) -> list[dict[str, Any]]:
+    """The manifest as titled lists of lines, for people; prompts are shown with their texts instead."""
+    model, application = manifest["model"], manifest["application"]
+    told = [model["version"], model.get("region", ""), model.get("endpoint", "")]
+    code = [" ".join(filter(None, (application.get("repository"), application.get("commit"))))]
+    artifacts = [f"{row['name']} {row['sha256'][:12]}…" for row in application["artifacts"]]
+    parts = [
+        (_("Model"), [f"{model['provider']} {model['name']}", *filter(None, told)]),
+        (_("Tools"), [f"{row['name']} {row['version']} ({row['access']})" for row in manifest["tools"]]),
+        (_("Knowledge sources"), [f"{row['name']} {row['version']}" for row in manifest["knowledge_sources"]]),
+        (_("Guardrails"), [f"{row['name']} {row['version']}" for row in manifest["guardrails"]]),
+        (_("Application"), [*filter(None, code), *artifacts]),
+        (_("Parameters"), [f"{name} = {json.dumps(value)}" for name, value in sorted(manifest["parameters"].items())]),
+    ]
+    return [{"title": title, "lines": lines} for title, lines in parts]
