@@ -11,8 +11,15 @@ from usecases.models import SystemVersion, UseCase
 LONGEST = 4000
 
 
+class VersionField(forms.ModelChoiceField):
+    """A version by number, label and the beginning of its digest."""
+
+    def label_from_instance(self, obj: Any) -> str:
+        return f"{obj.number}: {obj.label} ({obj.digest[:12]})"
+
+
 class ProposalForm(forms.Form):
-    version = forms.ModelChoiceField(
+    version = VersionField(
         SystemVersion.objects.none(),
         label=_("System version"),
         empty_label=None,
@@ -50,4 +57,6 @@ class DecisionForm(forms.Form):
 
 
 class WithdrawalForm(forms.Form):
-    reason = forms.CharField(label=_("Why"), required=False, max_length=LONGEST, widget=forms.Textarea(attrs={"rows": 2}))
+    reason = forms.CharField(
+        label=_("Why"), required=False, max_length=LONGEST, widget=forms.Textarea(attrs={"rows": 2})
+    )

@@ -218,7 +218,7 @@ def _independence_reasons(actor: Actor, release: Release, grounds: Grounds) -> l
     parts = grounds.contributions.get(actor.person.pk, [])
     if release.proposed_by_id == actor.person.pk and "proposal" not in parts:
         parts = [*parts, "proposal"]
-    told = ", ".join(str(_(PARTS.get(part, part))) for part in parts)
+    told = ", ".join(str(PARTS.get(part, part)) for part in parts)
     return [
         unless(
             not parts,

@@ -131,7 +131,9 @@ def _independent(grounds: Grounds, lane: Any, people: Sequence[User]) -> list[Us
     """Of those with the role, those who took no part and have not signed another lane."""
     release = grounds.release
     signed = {decision.person_id for decision in grounds.decisions.values()}
-    barred = set(grounds.contributions) | {release.proposed_by_id, release.use_case.owner_id} if lane.independent else set()
+    barred: set[object] = set()
+    if lane.independent:
+        barred = {*grounds.contributions, release.proposed_by_id, release.use_case.owner_id}
     return [person for person in people if person.pk not in signed and person.pk not in barred]
 
 
@@ -152,9 +154,8 @@ def _steps(grounds: Grounds, yours: Sequence[str], deciders: People) -> Iterator
     release = grounds.release
     if grounds.changes:
         yield {"text": _("Withdraw this release and propose the version again"), "who": release.use_case.owner}
-    for row in criteria(grounds.verdict):
-        if row["verdict"] != Outcome.PASS and not grounds.allows:
-            yield {"text": row["remedy"] or row["explanation"], "note": row["title"], "who": release.system_version.declared_by}
+    for remedy, titles in _remedies(grounds).items():
+        yield {"text": remedy, "note": ", ".join(titles), "who": release.system_version.declared_by}
     if grounds.verdict is None:
         yield {"text": _("Have the gate judge the evidence"), "note": _("It does so by itself within a minute.")}
     for lane in grounds.open_lanes:
@@ -167,6 +168,15 @@ def _steps(grounds: Grounds, yours: Sequence[str], deciders: People) -> Iterator
             "note": "" if mine or len(able) == 1 else _who_can(able),
             "url": f"#decide-{lane.key}" if mine else "",
         }
+
+
+def _remedies(grounds: Grounds) -> dict[str, list[str]]:
+    """What would settle the criteria that stand in the way; one remedy may settle several."""
+    found: dict[str, list[str]] = {}
+    for row in [] if grounds.allows else criteria(grounds.verdict):
+        if row["verdict"] != Outcome.PASS:
+            found.setdefault(row["remedy"] or row["explanation"], []).append(row["title"])
+    return found
 
 
 def differences(before: Release | None, after: Release) -> list[str] | None:

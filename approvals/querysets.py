@@ -1,5 +1,6 @@
 """Reading releases: only through the use cases an actor may see."""
 
+import uuid
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
@@ -28,7 +29,7 @@ def visible_releases(actor: "Actor") -> QuerySet[Release]:
     )
 
 
-def get_visible_release(actor: "Actor", pk: object) -> Release:
+def get_visible_release(actor: "Actor", pk: uuid.UUID) -> Release:
     """The release with this id, or 404."""
     found = visible_releases(actor).filter(pk=pk).first()
     if found is None:

@@ -48,6 +48,8 @@ class Actor:
         """The same actor with nothing remembered: what a decision is judged by."""
         if self.person is not None:
             self.person.refresh_from_db(fields=["is_active"])
+        if self.account is not None:
+            self.account.refresh_from_db(fields=["is_active"])
         return Actor(self.kind, self.name, self.person, self.account, self.scopes, self.origin)
 
 

@@ -6,6 +6,7 @@ behind a salted commitment in a side table.
 """
 
 import hashlib
+import json
 import os
 import re
 import uuid
@@ -16,7 +17,6 @@ from typing import Any
 
 import rfc8785
 from django.db import connection
-from psycopg.types.json import Jsonb
 
 from portal.actors import Actor
 from portal.identifiers import uuid7
@@ -88,7 +88,7 @@ def record(
                 "use_case": use_case,
                 "references": list(references),
                 "salt": salt,
-                "personal": Jsonb(personal),
+                "personal": json.dumps(personal),
             },
         )
     return event_id

@@ -1,5 +1,6 @@
 """Start-up checks: what must hold before the portal may serve."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.apps import AppConfig
@@ -8,7 +9,7 @@ from django.db import connection
 
 
 @register(Tags.database, deploy=True)
-def the_application_owns_nothing(app_configs: list[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+def the_application_owns_nothing(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
     """The run-time role must be neither superuser nor owner of the audit trail: triggers yield to an owner."""
     with connection.cursor() as cursor:
         cursor.execute(

@@ -3,8 +3,14 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.core.exceptions import PermissionDenied, SuspiciousOperation
-from django.http import Http404, HttpRequest, HttpResponse
+from django.core.exceptions import (
+    PermissionDenied,
+    RequestDataTooBig,
+    SuspiciousOperation,
+    TooManyFieldsSent,
+    TooManyFilesSent,
+)
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.utils.translation import gettext as _
@@ -51,20 +57,31 @@ def problem_of(error: Exception) -> Problem | None:
         )
     if isinstance(error, PermissionDenied):
         return Problem(403, "forbidden", _("You may not do this."), str(error))
+    if isinstance(error, RequestDataTooBig | TooManyFieldsSent | TooManyFilesSent):
+        return Problem(413, "body_too_large", _("The request is too large."))
     if isinstance(error, SuspiciousOperation):
         return Problem(400, "bad_request", _("This request cannot be read."))
     return None
 
 
+def problem_response(problem: Problem) -> JsonResponse:
+    """The problem as application/problem+json outside a DRF view, to the byte what a DRF view would send."""
+    return JsonResponse(
+        problem.as_dict(),
+        status=problem.status,
+        content_type="application/problem+json",
+        json_dumps_params={"ensure_ascii": False, "separators": (",", ":")},
+    )
+
+
 def wants_json(request: HttpRequest) -> bool:
-    return request.path.startswith(("/api/", "/otlp/", "/.well-known/"))
+    """True for addresses that machines call; the API's reference is a page for people."""
+    return request.path.startswith(("/api/", "/otlp/", "/.well-known/")) and not request.path.startswith("/api/docs/")
 
 
 def respond(request: HttpRequest, problem: Problem) -> HttpResponse:
     """The problem in the form the caller can use."""
     if wants_json(request):
-        from portal.api.problems import problem_response
-
         return problem_response(problem)
     if getattr(request, "htmx", False):
         return render(request, "errors/_problem.html", {"problem": problem}, status=problem.status)
@@ -73,7 +90,8 @@ def respond(request: HttpRequest, problem: Problem) -> HttpResponse:
 
 
 def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
-    return respond(request, Problem(400, "bad_request", _("This request cannot be read.")))
+    problem = problem_of(exception) if exception is not None else None
+    return respond(request, problem or Problem(400, "bad_request", _("This request cannot be read.")))
 
 
 def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
@@ -94,8 +112,6 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
 def server_error(request: HttpRequest) -> HttpResponse:
     title = _("Something broke on our side.")
     if wants_json(request):
-        from portal.api.problems import problem_response
-
         return problem_response(Problem(500, "server_error", title))
     # Without the request: what broke may be what the context processors need.
     return HttpResponse(render_to_string("errors/500.html"), status=500)

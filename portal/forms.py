@@ -1,11 +1,16 @@
 """What people type on the ground floor's pages, bounded and checked."""
 
+from datetime import datetime
+from typing import Any, cast
+
 from django import forms
 from django.contrib.auth.password_validation import validate_password
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from portal.choices import Role, Scope
 from portal.models import BusinessUnit, ServiceAccount, User
+from portal.policies import MACHINE_ROLES, ONLY_MACHINES
 
 
 class SignInForm(forms.Form):
@@ -14,7 +19,9 @@ class SignInForm(forms.Form):
 
 
 class PersonForm(forms.Form):
-    username = forms.SlugField(label=_("Sign-in name"), max_length=80, help_text=_("Lower-case letters and digits."))
+    username = forms.SlugField(
+        label=_("Sign-in name"), max_length=80, help_text=_("Letters, digits, hyphens; capitals do not count.")
+    )
     name = forms.CharField(label=_("Name"), max_length=120)
     email = forms.EmailField(label=_("E-mail"), required=False)
     title = forms.CharField(label=_("Title"), max_length=120, required=False)
@@ -36,12 +43,14 @@ class PersonForm(forms.Form):
     def clean_password(self) -> str:
         password: str = self.cleaned_data["password"]
         if password:
-            validate_password(password)
+            name = str(self.cleaned_data.get("name", ""))
+            username = str(self.cleaned_data.get("username", ""))
+            validate_password(password, User(username=username, name=name))
         return password
 
 
 class GrantForm(forms.Form):
-    """One role for one person or service account; `holder` is `person:<id>` or `account:<id>`."""
+    """One role, offered only where the policy could allow it: machines never get a role that decides."""
 
     role = forms.ChoiceField(label=_("Role"), choices=Role.choices)
     unit = forms.ModelChoiceField(
@@ -54,6 +63,18 @@ class GrantForm(forms.Form):
         widget=forms.DateTimeInput(attrs={"type": "datetime-local"}),
     )
     reason = forms.CharField(label=_("Reason"), max_length=500, required=False)
+
+    def __init__(self, *args: Any, for_machine: bool, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        fitting = MACHINE_ROLES if for_machine else set(Role) - ONLY_MACHINES
+        role = cast(forms.ChoiceField, self.fields["role"])
+        role.choices = [(value, label) for value, label in Role.choices if value in fitting]
+
+    def clean_valid_until(self) -> datetime | None:
+        until: datetime | None = self.cleaned_data["valid_until"]
+        if until is not None and until <= timezone.now():
+            raise forms.ValidationError(_("Choose a moment in the future, or leave this empty."))
+        return until
 
 
 class ServiceAccountForm(forms.Form):

@@ -3,6 +3,7 @@
 import hashlib
 import uuid
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import structlog
@@ -15,7 +16,9 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from portal import actors
-from portal.errors import Problem, problem_of, respond, wants_json
+from portal.errors import Problem, problem_of, respond
+from portal.http import Request
+from portal.models import User
 
 Handler = Callable[[HttpRequest], HttpResponse]
 
@@ -30,14 +33,14 @@ class RequestContextMiddleware:
     def __init__(self, get_response: Handler) -> None:
         self.get_response = get_response
 
-    def __call__(self, request: HttpRequest) -> HttpResponse:
+    def __call__(self, request: Request) -> HttpResponse:
         request_id = str(uuid.uuid4())
-        request.origin = actors.Origin(  # type: ignore[attr-defined]
+        request.origin = actors.Origin(
             request_id=request_id,
             address=request.META.get("REMOTE_ADDR", ""),
             agent=request.META.get("HTTP_USER_AGENT", "")[:200],
         )
-        request.actor = actors.NOBODY  # type: ignore[attr-defined]
+        request.actor = actors.NOBODY
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=request_id)
         response = self.get_response(request)
@@ -45,23 +48,33 @@ class RequestContextMiddleware:
         return response
 
 
-class BodyLimitMiddleware:
-    """Refuses a body over its route's limit before reading it. Chunked bodies are refused: their size is unknown."""
+class BoundsMiddleware:
+    """Refuses what no route could take, before anything reads it.
+
+    A body over its route's limit; a chunked one, since its size is unknown; a NUL in the address, which PostgreSQL
+    cannot store and no name of ours holds.
+    """
 
     def __init__(self, get_response: Handler) -> None:
         self.get_response = get_response
 
-    def __call__(self, request: HttpRequest) -> HttpResponse:
+    def __call__(self, request: Request) -> HttpResponse:
+        query = request.META.get("QUERY_STRING", "")
+        if "\x00" in request.path or "\x00" in query or "%00" in query:
+            text = _("The address holds a NUL character. Leave it out.")
+            return respond(request, Problem(400, "bad_request", _("This request cannot be read."), text))
         limit = next(
             (limit for prefix, limit in settings.BODY_LIMITS.items() if request.path.startswith(prefix)),
             settings.BODY_LIMIT_DEFAULT,
         )
-        length = request.META.get("CONTENT_LENGTH") or "0"
-        chunked = "HTTP_TRANSFER_ENCODING" in request.META
-        if chunked or not length.isdigit() or int(length) > limit:
+        if "HTTP_TRANSFER_ENCODING" in request.META or not _fits(request.META.get("CONTENT_LENGTH") or "0", limit):
             text = _("This address takes at most %(limit)s bytes, with a Content-Length.") % {"limit": limit}
             return respond(request, Problem(413, "body_too_large", _("The request is too large."), text))
         return self.get_response(request)
+
+
+def _fits(length: str, limit: int) -> bool:
+    return len(length) <= 12 and length.isascii() and length.isdecimal() and int(length) <= limit
 
 
 class SessionLimitsMiddleware:
@@ -70,7 +83,7 @@ class SessionLimitsMiddleware:
     def __init__(self, get_response: Handler) -> None:
         self.get_response = get_response
 
-    def __call__(self, request: HttpRequest) -> HttpResponse:
+    def __call__(self, request: Request) -> HttpResponse:
         if not request.user.is_authenticated:
             return self.get_response(request)
         now = timezone.now()
@@ -90,17 +103,14 @@ class ActorMiddleware:
     def __init__(self, get_response: Handler) -> None:
         self.get_response = get_response
 
-    def __call__(self, request: HttpRequest) -> HttpResponse:
+    def __call__(self, request: Request) -> HttpResponse:
         user = request.user
-        if user.is_authenticated and user.is_active:
-            origin = request.origin  # type: ignore[attr-defined]
+        if isinstance(user, User) and user.is_active:
             key = request.session.session_key or ""
-            request.actor = actors.person(  # type: ignore[attr-defined]
+            request.actor = actors.person(
                 user,
-                actors.Origin(
-                    request_id=origin.request_id,
-                    address=origin.address,
-                    agent=origin.agent,
+                replace(
+                    request.origin,
                     session_commit=hashlib.sha256(key.encode()).hexdigest()[:32],
                     signed_in_at=datetime.fromtimestamp(request.session.get("signed_in_at", 0), UTC),
                     method=request.session.get("signed_in_by", ""),
@@ -115,9 +125,9 @@ class SignInRequiredMiddleware:
     def __init__(self, get_response: Handler) -> None:
         self.get_response = get_response
 
-    def __call__(self, request: HttpRequest) -> HttpResponse:
+    def __call__(self, request: Request) -> HttpResponse:
         public = request.path in PUBLIC_PATHS or request.path.startswith(PUBLIC_PREFIXES)
-        if public or request.actor.signed_in:  # type: ignore[attr-defined]
+        if public or request.actor.signed_in:
             return self.get_response(request)
         if request.headers.get("HX-Request"):
             response = HttpResponse(status=401)
@@ -129,14 +139,14 @@ class SignInRequiredMiddleware:
 
 
 class ProblemMiddleware:
-    """Turns a verb's refusal into its page, with every reason."""
+    """Turns a verb's refusal into its page, with every reason; what people were shown stays in no cache."""
 
     def __init__(self, get_response: Handler) -> None:
         self.get_response = get_response
 
-    def __call__(self, request: HttpRequest) -> HttpResponse:
+    def __call__(self, request: Request) -> HttpResponse:
         response = self.get_response(request)
-        if not wants_json(request):
+        if not request.path.startswith("/.well-known/"):
             response.setdefault("Cache-Control", "no-store, private")
         return response
 

@@ -1,13 +1,20 @@
 """May this actor change people, grants and tokens?"""
 
+from datetime import datetime
+
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from portal.access import Ruling, organisation_capabilities, rule, unless
 from portal.actors import Actor
 from portal.choices import Role
 from portal.models import ApiToken, Grant, ServiceAccount, User
+from portal.querysets import standing_grants
 
-# Deciding roles are given by somebody who does not get them: nobody grants to themselves (policy and database).
+# Roles that a machine may hold; none of them decides.
+MACHINE_ROLES = frozenset({Role.INGEST, Role.PIPELINE, Role.AUDITOR, Role.ENGINEER, Role.ADMINISTRATOR})
+# Roles that make no sense for a person.
+ONLY_MACHINES = frozenset({Role.INGEST, Role.PIPELINE})
 
 
 def may_manage_people(actor: Actor) -> Ruling:
@@ -23,9 +30,9 @@ def may_manage_people(actor: Actor) -> Ruling:
     )
 
 
-def may_grant(actor: Actor, holder: User | ServiceAccount, role: str) -> Ruling:
-    machine_role = role in (Role.INGEST, Role.PIPELINE)
-    is_machine = isinstance(holder, ServiceAccount)
+def may_grant(actor: Actor, holder: User | ServiceAccount, role: str, valid_until: datetime | None = None) -> Ruling:
+    """Nobody grants to themselves, in policy and database; a machine never gets a role that decides."""
+    fitting = role in MACHINE_ROLES if isinstance(holder, ServiceAccount) else role not in ONLY_MACHINES
     return rule(
         [
             *may_manage_people(actor).reasons,
@@ -36,16 +43,41 @@ def may_grant(actor: Actor, holder: User | ServiceAccount, role: str) -> Ruling:
             ),
             unless(holder.is_active, "inactive", _("This account is switched off. Switch it on first."), conflict=True),
             unless(
-                machine_role == is_machine or (is_machine and role in (Role.AUDITOR, Role.ENGINEER)),
+                fitting,
                 "wrong_holder",
                 _("This role is not for this kind of account: machines never get a role that decides."),
+            ),
+            unless(
+                valid_until is None or valid_until > timezone.now(),
+                "ends_before_start",
+                _("A role ends after it starts. Choose a later moment, or none."),
+                conflict=True,
             ),
         ]
     )
 
 
 def may_end_grant(actor: Actor, grant: Grant) -> Ruling:
-    return may_manage_people(actor)
+    ended = grant.valid_until is not None and grant.valid_until <= timezone.now()
+    return rule(
+        [
+            *may_manage_people(actor).reasons,
+            unless(not ended, "ended", _("This role has ended already."), conflict=True),
+            unless(
+                ended or not _is_last_administrator(grant),
+                "last_administrator",
+                _("This is the last administrator. Make somebody else one first."),
+                conflict=True,
+            ),
+        ]
+    )
+
+
+def _is_last_administrator(grant: Grant) -> bool:
+    if grant.role != Role.ADMINISTRATOR or grant.unit_id is not None:
+        return False
+    others = standing_grants().filter(role=Role.ADMINISTRATOR, unit=None, person__is_active=True)
+    return not others.exclude(pk=grant.pk).exists()
 
 
 def may_issue_token(actor: Actor, account: ServiceAccount) -> Ruling:
@@ -58,6 +90,12 @@ def may_issue_token(actor: Actor, account: ServiceAccount) -> Ruling:
                 _("Issuing a token needs the role of administrator."),
             ),
             unless(account.is_active, "inactive", _("This service account is switched off."), conflict=True),
+            unless(
+                account.owner.is_active,
+                "owner_inactive",
+                _("The person who owns this service account is switched off."),
+                conflict=True,
+            ),
         ]
     )
 
@@ -75,11 +113,20 @@ def may_revoke_token(actor: Actor, token: ApiToken) -> Ruling:
     )
 
 
-def may_deactivate(actor: Actor, person: User) -> Ruling:
+def may_deactivate(actor: Actor, holder: User | ServiceAccount) -> Ruling:
     return rule(
         [
             *may_manage_people(actor).reasons,
-            unless(not actor.is_person(person.pk), "oneself", _("Nobody switches off their own account.")),
-            unless(person.is_active, "inactive", _("This account is switched off already."), conflict=True),
+            unless(not actor.is_person(holder.pk), "oneself", _("Nobody switches off their own account.")),
+            unless(holder.is_active, "inactive", _("This account is switched off already."), conflict=True),
+        ]
+    )
+
+
+def may_reactivate(actor: Actor, holder: User | ServiceAccount) -> Ruling:
+    return rule(
+        [
+            *may_manage_people(actor).reasons,
+            unless(not holder.is_active, "active", _("This account is switched on already."), conflict=True),
         ]
     )

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from portal.models import Grant
@@ -11,10 +11,15 @@ if TYPE_CHECKING:
     from portal.actors import Actor
 
 
+def standing_grants() -> QuerySet[Grant]:
+    """Grants whose window contains now, whoever holds them."""
+    now = timezone.now()
+    return Grant.objects.filter(valid_from__lte=now).filter(Q(valid_until__isnull=True) | Q(valid_until__gt=now))
+
+
 def valid_grants(actor: "Actor") -> list[Grant]:
     """Grants held by the actor (a person's groups included) whose window contains now."""
-    now = timezone.now()
-    valid = Grant.objects.filter(valid_from__lte=now).filter(Q(valid_until__isnull=True) | Q(valid_until__gt=now))
+    valid = standing_grants()
     if actor.person is not None:
         if not actor.person.is_active:
             return []

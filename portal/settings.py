@@ -7,19 +7,19 @@ from csp.constants import NONE, SELF
 from dj_database_url import parse as parse_database_url
 
 from portal import logs
-from portal.env import env, key_bytes, required
+from portal.env import address, flag, key_bytes, number, required, stop, text, words
 
 VERSION = "0.1.0"
 BASE_DIR = Path(__file__).resolve().parent.parent
-GATEHOUSE_HOME = Path(env.str("GATEHOUSE_HOME", str(BASE_DIR / "var"))).resolve()
+GATEHOUSE_HOME = Path(text("GATEHOUSE_HOME", str(BASE_DIR / "var"))).resolve()
 
 DEBUG = False
-SECRET_KEY = required("SECRET_KEY", "a long random string that signs sessions")
-SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", [])
+SECRET_KEY = required("SECRET_KEY", "a long random string that signs sessions", shortest=32)
+SECRET_KEY_FALLBACKS = words("SECRET_KEY_FALLBACKS", [])
 SEALING_KEY = key_bytes("SEALING_KEY", "32 random bytes as base64 that seal connector secrets at rest")
-ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", ["127.0.0.1", "localhost"])
-PUBLIC_URL = env.str("PUBLIC_URL", "http://127.0.0.1:8000").rstrip("/")
-CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", [])
+ALLOWED_HOSTS = words("ALLOWED_HOSTS", ["127.0.0.1", "localhost"])
+PUBLIC_URL = address("PUBLIC_URL", text("PUBLIC_URL", "http://127.0.0.1:8000"), "https", "http").rstrip("/")
+CSRF_TRUSTED_ORIGINS = words("CSRF_TRUSTED_ORIGINS", [])
 SECURE = PUBLIC_URL.startswith("https://")
 
 INSTALLED_APPS = [
@@ -51,7 +51,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
-    "portal.middleware.BodyLimitMiddleware",
+    "portal.middleware.BoundsMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -91,13 +91,16 @@ TEMPLATES = [
 # The portal runs as a role that owns nothing; only migrations use the owner, through their own alias.
 
 
-def _database(url: str, *, pooled: bool) -> dict[str, object]:
-    config: dict[str, object] = dict(parse_database_url(url))
+def _database(name: str, url: str, *, pooled: bool) -> dict[str, object]:
+    try:
+        config: dict[str, object] = dict(parse_database_url(address(name, url, "postgres", "postgresql")))
+    except ValueError:
+        stop(f"{name} is not a complete address: postgres://user:password@host:port/database.")
     options: dict[str, object] = {
         "options": "-c statement_timeout=10s -c lock_timeout=2s -c idle_in_transaction_session_timeout=15s"
     }
     if pooled:
-        options["pool"] = {"min_size": 1, "max_size": env.int("DATABASE_POOL", 8), "timeout": 10}
+        options["pool"] = {"min_size": 1, "max_size": number("DATABASE_POOL", 8), "timeout": 10}
     config["OPTIONS"] = options
     config["ATOMIC_REQUESTS"] = False
     config["DISABLE_SERVER_SIDE_CURSORS"] = False
@@ -106,22 +109,31 @@ def _database(url: str, *, pooled: bool) -> dict[str, object]:
 
 DATABASES = {
     "default": _database(
+        "DATABASE_URL",
         required("DATABASE_URL", "the address of PostgreSQL for the application's role"),
-        pooled=env.bool("DATABASE_POOLED", True),
+        pooled=flag("DATABASE_POOLED", True),
     ),
 }
-if _owner_url := env.str("DATABASE_OWNER_URL", ""):
-    DATABASES["owner"] = _database(_owner_url, pooled=False)
+if _owner_url := text("DATABASE_OWNER_URL"):
+    DATABASES["owner"] = _database("DATABASE_OWNER_URL", _owner_url, pooled=False)
     DATABASES["owner"]["OPTIONS"] = {"options": "-c lock_timeout=2s"}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- Cache, broker, workers -----------------------------------------------------------------------------------------
 
-BROKER_URL = required("BROKER_URL", "the address of Valkey, Redis or RabbitMQ for the workers")
+BROKER_URL = address(
+    "BROKER_URL",
+    required("BROKER_URL", "the address of Valkey, Redis or RabbitMQ for the workers"),
+    *("redis", "rediss", "redis+socket", "amqp", "amqps"),
+)
 CACHES = {
     "default": {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",
-        "LOCATION": required("CACHE_URL", "the address of Valkey or Redis for the cache"),
+        "LOCATION": address(
+            "CACHE_URL",
+            required("CACHE_URL", "the address of Valkey or Redis for the cache"),
+            *("redis", "rediss", "unix"),
+        ),
         "KEY_PREFIX": "gatehouse",
         "TIMEOUT": 300,
     }
@@ -159,7 +171,7 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
 ]
-LOCAL_SIGN_IN = env.bool("LOCAL_SIGN_IN", True)
+LOCAL_SIGN_IN = flag("LOCAL_SIGN_IN", True)
 LOGIN_URL = "sign-in"
 LOGIN_REDIRECT_URL = "home"
 LOGOUT_REDIRECT_URL = "sign-in"
@@ -189,23 +201,32 @@ CSRF_COOKIE_SECURE = SECURE
 CSRF_USE_SESSIONS = True
 CSRF_FAILURE_VIEW = "portal.errors.csrf_failure"
 
-OIDC_OP_ISSUER = env.str("OIDC_ISSUER", "")
+OIDC_OP_ISSUER = text("OIDC_ISSUER")
 OIDC_ENABLED = bool(OIDC_OP_ISSUER)
 if OIDC_ENABLED:
     AUTHENTICATION_BACKENDS.insert(1, "portal.sso.OidcBackend")
-OIDC_RP_CLIENT_ID = env.str("OIDC_CLIENT_ID", "")
-OIDC_RP_CLIENT_SECRET = env.str("OIDC_CLIENT_SECRET", "")
-OIDC_OP_AUTHORIZATION_ENDPOINT = env.str("OIDC_AUTHORIZATION_ENDPOINT", "")
-OIDC_OP_TOKEN_ENDPOINT = env.str("OIDC_TOKEN_ENDPOINT", "")
-OIDC_OP_USER_ENDPOINT = env.str("OIDC_USER_ENDPOINT", "")
-OIDC_OP_JWKS_ENDPOINT = env.str("OIDC_JWKS_ENDPOINT", "")
+
+
+def _provider(name: str) -> str:
+    """What single sign-on cannot do without, once an issuer is named."""
+    what = "single sign-on needs it; `manage.py oidc_discover` prints the provider's addresses"
+    return required(name, what) if OIDC_ENABLED else text(name)
+
+
+OIDC_RP_CLIENT_ID = _provider("OIDC_CLIENT_ID")
+OIDC_RP_CLIENT_SECRET = _provider("OIDC_CLIENT_SECRET")
+OIDC_OP_AUTHORIZATION_ENDPOINT = _provider("OIDC_AUTHORIZATION_ENDPOINT")
+OIDC_OP_TOKEN_ENDPOINT = _provider("OIDC_TOKEN_ENDPOINT")
+OIDC_OP_JWKS_ENDPOINT = _provider("OIDC_JWKS_ENDPOINT")
+# The library insists on the setting; the portal never asks there.
+OIDC_OP_USER_ENDPOINT = text("OIDC_USER_ENDPOINT")
 OIDC_RP_SIGN_ALGO = "RS256"
-OIDC_RP_SCOPES = env.str("OIDC_SCOPES", "openid profile email")
-OIDC_ROLES_CLAIM = env.str("OIDC_ROLES_CLAIM", "roles")
+OIDC_RP_SCOPES = text("OIDC_SCOPES", "openid profile email")
+OIDC_ROLES_CLAIM = text("OIDC_ROLES_CLAIM", "roles")
 OIDC_USE_PKCE = True
 OIDC_PKCE_CODE_CHALLENGE_METHOD = "S256"
 OIDC_TIMEOUT = 5
-OIDC_VERIFY_KID = env.bool("OIDC_VERIFY_KID", True)
+OIDC_VERIFY_KID = flag("OIDC_VERIFY_KID", True)
 OIDC_CREATE_USER = True
 
 # --- The web --------------------------------------------------------------------------------------------------------
@@ -232,7 +253,7 @@ SECURE_REFERRER_POLICY = "same-origin"
 SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
 SECURE_HSTS_SECONDS = 31536000 if SECURE else 0
 SECURE_SSL_REDIRECT = False
-if env.bool("BEHIND_PROXY", False):
+if flag("BEHIND_PROXY", False):
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 X_FRAME_OPTIONS = "DENY"
 
@@ -257,7 +278,7 @@ STATICFILES_FINDERS = [
     "portal.finders.PlotlyFinder",
 ]
 # Straight out of the packages unless a build step collected, hashed and compressed them into STATIC_ROOT.
-STATIC_ROOT = env.str("STATIC_ROOT", "") or None
+STATIC_ROOT = text("STATIC_ROOT") or None
 WHITENOISE_USE_FINDERS = STATIC_ROOT is None
 WHITENOISE_KEEP_ONLY_HASHED_FILES = True
 STORAGES = {
@@ -279,9 +300,17 @@ LOCALE_PATHS = [BASE_DIR / "locale"]
 USE_TZ = True
 TIME_ZONE = "UTC"
 
-EMAIL_BACKEND = env.str("EMAIL_BACKEND", "django.core.mail.backends.filebased.EmailBackend")
+# Without a mail server messages are written to files, so that a trial installation tells nobody by accident.
+EMAIL_HOST = text("EMAIL_HOST")
+EMAIL_PORT = number("EMAIL_PORT", 587)
+EMAIL_HOST_USER = text("EMAIL_USER")
+EMAIL_HOST_PASSWORD = text("EMAIL_PASSWORD")
+EMAIL_USE_TLS = flag("EMAIL_TLS", True)
+# Below the database's limit on idle transactions: a message's row is locked while it is sent.
+EMAIL_TIMEOUT = 10
+EMAIL_BACKEND = text("EMAIL_BACKEND", f"django.core.mail.backends.{'smtp' if EMAIL_HOST else 'filebased'}.EmailBackend")
 EMAIL_FILE_PATH = GATEHOUSE_HOME / "mail"
-DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", "gatehouse@localhost")
+DEFAULT_FROM_EMAIL = text("DEFAULT_FROM_EMAIL", "gatehouse@localhost")
 
 # --- API ------------------------------------------------------------------------------------------------------------
 
@@ -296,7 +325,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PAGINATION_CLASS": "portal.api.pagination.KeysetPagination",
     "DEFAULT_SCHEMA_CLASS": "portal.api.schema.GatehouseAutoSchema",
     "DEFAULT_THROTTLE_CLASSES": ["portal.api.throttling.ActorThrottle"],
-    "DEFAULT_THROTTLE_RATES": {"actor": env.str("API_RATE", "6000/min"), "anonymous": "60/min"},
+    "DEFAULT_THROTTLE_RATES": {"actor": text("API_RATE", "6000/min")},
     "EXCEPTION_HANDLER": "portal.api.problems.exception_handler",
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
     "UNAUTHENTICATED_USER": None,
@@ -313,7 +342,7 @@ SPECTACULAR_SETTINGS = {
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
 }
 
-LOGGING = logs.configuration(level=env.str("LOG_LEVEL", "INFO"))
+LOGGING = logs.configuration(level=text("LOG_LEVEL", "INFO"))
 LOGGING_CONFIG = "portal.logs.configure"
 
 # --- How the floors are wired: by name, so that the ground knows nobody ---------------------------------------------

@@ -17,6 +17,8 @@ from django.contrib.auth.models import Group
 from django.core.exceptions import SuspiciousOperation
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
 from django.utils import timezone
 from mozilla_django_oidc.auth import OIDCAuthenticationBackend
 from mozilla_django_oidc.views import OIDCAuthenticationCallbackView
@@ -156,11 +158,7 @@ class CallbackView(OIDCAuthenticationCallbackView):
     def login_success(self) -> HttpResponse:
         target = self.success_url
         begin_session(self.request, self.user, "oidc")
-        from django.shortcuts import redirect
-
         return redirect(target)
 
     def login_failure(self) -> HttpResponse:
-        from django.shortcuts import redirect
-
-        return redirect("/sign-in/?failed=1")
+        return redirect(f"{reverse('sign-in')}?failed=1")

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.db.models import QuerySet
+from django.utils.translation import gettext as _
 
-from portal.access import organisation_capabilities
+from portal.access import Ruling, organisation_capabilities, rule, unless
 from portal.actors import Actor
 from portal.audit import MENTION
 from portal.models import AuditEvent, ServiceAccount, User
@@ -29,9 +30,21 @@ class Line:
     references: list[str]
 
 
+def may_read_trail(actor: Actor) -> Ruling:
+    return rule(
+        [
+            unless(
+                "view_audit" in organisation_capabilities(actor),
+                "not_auditor",
+                _("Reading the whole trail needs the role of auditor or administrator; machines need the audit scope."),
+            )
+        ]
+    )
+
+
 def whole_trail(actor: Actor) -> QuerySet[AuditEvent]:
     """Every event, for those whose grants say so; nothing for everybody else."""
-    if "view_audit" not in organisation_capabilities(actor):
+    if not may_read_trail(actor):
         return AuditEvent.objects.none()
     return AuditEvent.objects.all()
 
@@ -48,6 +61,8 @@ def newest_first(events: QuerySet[AuditEvent], before: str, size: int) -> tuple[
             moment, _bar, event_id = before.partition("_")
             at, pk = datetime.fromisoformat(moment), uuid.UUID(event_id)
         except ValueError:
+            return [], ""
+        if at.tzinfo is None:
             return [], ""
         events = events.filter(recorded_at__lte=at).exclude(recorded_at=at, id__gte=pk)
     rows = list(events.order_by("-recorded_at", "-id")[: size + 1])

@@ -5,7 +5,7 @@ from drf_spectacular.views import SpectacularAPIView
 from mozilla_django_oidc.views import OIDCAuthenticationRequestView
 
 from portal.sso import CallbackView
-from portal.views import api_docs, audit_trail, health, people, sign_in
+from portal.views import access, api_docs, audit_trail, health, people, sign_in
 
 FLOORS = ("usecases", "evidence", "approvals")
 
@@ -21,13 +21,16 @@ urlpatterns = [
     path("people/", people.people, name="people"),
     path("people/new/", people.add_person, name="add-person"),
     path("people/<uuid:pk>/", people.person, name="person"),
-    path("people/<uuid:pk>/deactivate/", people.deactivate, name="deactivate-person"),
+    path("people/<uuid:pk>/deactivate/", people.deactivate_person, name="deactivate-person"),
+    path("people/<uuid:pk>/reactivate/", people.reactivate_person, name="reactivate-person"),
     path("service-accounts/new/", people.add_service_account, name="add-service-account"),
     path("service-accounts/<uuid:pk>/", people.service_account, name="service-account"),
-    path("service-accounts/<uuid:pk>/tokens/", people.issue, name="issue-token"),
-    path("tokens/<uuid:pk>/revoke/", people.revoke, name="revoke-token"),
-    path("access/<str:kind>/<uuid:pk>/grants/", people.give_grant, name="give-grant"),
-    path("grants/<uuid:pk>/end/", people.end_grant, name="end-grant"),
+    path("service-accounts/<uuid:pk>/deactivate/", people.deactivate_account, name="deactivate-service-account"),
+    path("service-accounts/<uuid:pk>/reactivate/", people.reactivate_account, name="reactivate-service-account"),
+    path("service-accounts/<uuid:pk>/tokens/", access.issue, name="issue-token"),
+    path("tokens/<uuid:pk>/revoke/", access.revoke, name="revoke-token"),
+    path("access/<str:kind>/<uuid:pk>/grants/", access.give_grant, name="give-grant"),
+    path("grants/<uuid:pk>/end/", access.end_grant, name="end-grant"),
     path("notices/<uuid:pk>/read/", people.read_notice, name="read-notice"),
     path("api/docs/", api_docs.api_docs, name="api-docs"),
     path("api/v1/schema/", SpectacularAPIView.as_view(), name="api-schema"),

@@ -19,7 +19,7 @@ MAX_TEXT = 4000
 MAX_MANIFEST = 900_000
 
 
-def text_field(label: str, rows: int = 4, **options: Any) -> forms.CharField:
+def text_field(label: Any, rows: int = 4, **options: Any) -> forms.CharField:
     """A few sentences; NUL is refused by the field itself."""
     widget = forms.Textarea(attrs={"rows": rows, "maxlength": MAX_TEXT})
     return forms.CharField(label=label, max_length=MAX_TEXT, widget=widget, **options)
@@ -72,7 +72,7 @@ class RegisterForm(DescriptionForm):
         self.fields["unit"].queryset = units  # type: ignore[attr-defined]
         if actor.person is not None:
             self.fields["owner"].initial = actor.person.pk
-            home = units.filter(pk=actor.person.unit_id).first() or units.first()
+            home = units.filter(people=actor.person).first() or units.first()
             self.fields["unit"].initial = home and home.pk
 
 
@@ -80,7 +80,9 @@ def units_to_register_in(actor: Actor) -> QuerySet[BusinessUnit]:
     paths = unit_paths_with(actor, "register")
     if paths is None:
         return BusinessUnit.objects.all()
-    below = Q(pk__in=[])
+    if not paths:
+        return BusinessUnit.objects.none()
+    below = Q()
     for path in paths:
         below |= Q(path__startswith=path)
     return BusinessUnit.objects.filter(below)

@@ -7,8 +7,9 @@ else `id IN (team arm UNION ALL unit arm)`.
 import re
 import uuid
 from datetime import datetime
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
+from django.apps import apps
 from django.contrib.postgres.search import SearchQuery, TrigramSimilarity
 from django.db import models
 from django.db.models import Q
@@ -60,7 +61,7 @@ class UseCaseQuerySet(models.QuerySet["UseCase"]):
             return self
         prefixes = " & ".join(f"{part}:*" for part in parts[:12])
         text = SearchQuery(prefixes, config="simple", search_type="raw")
-        return self.filter(Q(search=text) | Q(title__trigram_word_similar=words))
+        return self.filter(Q(search=text) | Q(title__trigram_similar=words))
 
     def narrowed(
         self,
@@ -72,7 +73,7 @@ class UseCaseQuerySet(models.QuerySet["UseCase"]):
         unit: BusinessUnit | None = None,
         owner: str = "",
     ) -> Self:
-        """The list's filters, one meaning for page and API; `owner` is part of a name, `unit` includes what is below."""
+        """The list's filters, the same for page and API; `owner` is part of a name, `unit` includes all below."""
         found = self.search(q) if q else self
         exact = {"stage": stage, "tier": tier, "pattern": pattern}
         found = found.filter(**{field: value for field, value in exact.items() if value})
@@ -82,7 +83,7 @@ class UseCaseQuerySet(models.QuerySet["UseCase"]):
             found = found.filter(owner_id__in=User.objects.filter(name__icontains=owner).values("id"))
         return found
 
-    def page(self, before: str, size: int) -> "tuple[list[UseCase], str]":
+    def page(self, before: str, size: int) -> tuple[list[Any], str]:
         """(newest changes first, the key of the next page or ""); the key is the time and id of the last row."""
         rows = self.order_by("-updated_at", "-id")
         if before:
@@ -112,22 +113,22 @@ class UseCaseQuerySet(models.QuerySet["UseCase"]):
         return self.select_for_update(of=("self",)).select_related("unit", "owner").get(pk=use_case.pk)
 
 
-def _team_arm(actor: Actor) -> "models.QuerySet[UseCase] | None":
+def _team_arm(actor: Actor) -> models.QuerySet[Any, Any] | None:
     """Use cases on whose team the person is; only people are on teams."""
-    from usecases.models import UseCaseUserPermission
-
     if actor.person is None:
         return None
-    return UseCaseUserPermission.objects.filter(user_id=actor.person.pk).values("content_object_id")
+    # By name: models stand on this room.
+    team = apps.get_model("usecases", "UseCaseUserPermission")
+    return team._default_manager.filter(user_id=actor.person.pk).values("content_object_id")
 
 
-def _unit_arm(paths: list[str] | None, restricted_too: bool) -> "models.QuerySet[UseCase] | None":
+def _unit_arm(paths: list[str] | None, restricted_too: bool) -> models.QuerySet[Any, Any] | None:
     """Use cases in the units below these paths; None means the whole organisation, no path means none."""
-    from usecases.models import UseCase
-
     if paths == []:
         return None
-    cases = UseCase.objects.all() if restricted_too else UseCase.objects.filter(restricted=False)
+    cases = apps.get_model("usecases", "UseCase")._default_manager.all()
+    if not restricted_too:
+        cases = cases.filter(restricted=False)
     if paths is not None:
         below = Q()
         for path in paths:

@@ -13,7 +13,7 @@ from approvals.choices import ReleaseState
 from approvals.declarations import declared_pattern
 from approvals.grounds import newest_verdict
 from approvals.measurements import Evidence, evidence_of, evidence_of_versions
-from approvals.models import Release, Verdict
+from approvals.models import Release, ReleaseContributor, Verdict
 from approvals.querysets import JUDGED
 from portal.actors import Actor, worker
 from usecases.choices import Tier
@@ -68,6 +68,15 @@ def _write_verdict(release: Release, evidence: Evidence, judged_by: str) -> Verd
         watermark=evidence.watermark,
         runs=list(evidence.run_ids),
         judged_by=judged_by,
+    )
+    # Evidence pushed after the proposal has an author too, who signs no independent lane: here and in the trigger.
+    ReleaseContributor.objects.bulk_create(
+        [
+            ReleaseContributor(release=release, person_id=run.pushed_by_id, part="evidence")
+            for run in evidence.runs
+            if run.pushed_by_id is not None
+        ],
+        ignore_conflicts=True,
     )
     words = {"pass": "passes", "fail": "fails", "inconclusive": "is inconclusive", "not_evaluated": "is not evaluated"}
     tell_of(

@@ -1,5 +1,6 @@
 """Proposing a system version for an environment, and taking the proposal back."""
 
+import uuid
 from collections.abc import Iterator
 
 from django.db import IntegrityError, transaction
@@ -107,7 +108,7 @@ def _announce(actor: Actor, release: Release) -> None:
 
 def _contributions(
     actor: Actor, version: SystemVersion, use_case: UseCase, policy: GatePolicyVersion
-) -> Iterator[tuple[object, str]]:
+) -> Iterator[tuple[uuid.UUID, str]]:
     """(person, part) of everyone who made what the release claims: none of them signs an independent lane."""
     if version.declared_by_id is not None:
         yield version.declared_by_id, "version"

@@ -12,11 +12,11 @@ from portal.api.serializers import StrictSerializer
 from usecases.choices import Environment
 
 SHA256 = r"^[0-9a-f]{64}\Z"
-NOT_SHA256 = {"invalid": _("This is not a SHA-256 digest: 64 lower-case hexadecimal digits.")}
+NOT_SHA256: dict[str, Any] = {"invalid": _("This is not a SHA-256 digest: 64 lower-case hexadecimal digits.")}
 
 
 def sha256(**options: Any) -> serializers.RegexField:
-    return serializers.RegexField(SHA256, error_messages=NOT_SHA256, **options)
+    return serializers.RegexField(SHA256, error_messages=NOT_SHA256, trim_whitespace=False, **options)
 
 
 class ReleaseInput(StrictSerializer):
@@ -41,16 +41,16 @@ class WithdrawalInput(StrictSerializer):
 
 
 class ArtifactInput(StrictSerializer):
-    name = serializers.CharField(max_length=200)
+    name = serializers.CharField(max_length=200, trim_whitespace=False)
     sha256 = sha256()
 
 
 class GateQuestion(StrictSerializer):
-    use_case = serializers.CharField(max_length=40)
+    use_case = serializers.CharField(max_length=40, trim_whitespace=False)
     environment = serializers.ChoiceField(Environment.choices)
     digest = sha256()
     artifacts = serializers.ListField(child=ArtifactInput(), max_length=200, required=False, default=list)
-    nonce = serializers.CharField(min_length=1, max_length=200)
+    nonce = serializers.CharField(min_length=1, max_length=200, trim_whitespace=False)
 
     def validate_artifacts(self, artifacts: list[dict[str, str]]) -> list[dict[str, str]]:
         names = [item["name"] for item in artifacts]
@@ -81,7 +81,7 @@ class ReleaseOutput(serializers.Serializer[Release]):
     state = serializers.ChoiceField(ReleaseState.choices)
     state_reason = serializers.CharField()
     note = serializers.CharField()
-    lanes = serializers.ListField(child=serializers.ChoiceField(LaneKey.choices))
+    lanes = serializers.ListField(child=serializers.CharField())
     decisions = DecisionOutput(many=True)
     proposed_by = serializers.SerializerMethodField()
     proposed_at = serializers.DateTimeField()

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
 from rest_framework import exceptions
 from rest_framework.generics import ListAPIView
 from rest_framework.request import Request
@@ -23,6 +23,7 @@ from approvals.policies import only_lane_of
 from approvals.querysets import get_visible_release, visible_releases
 from portal.api.authentication import actor_of
 from portal.api.idempotency import idempotent
+from portal.api.serializers import StrictSerializer
 from usecases.choices import Environment
 from usecases.models import SystemVersion, UseCase
 
@@ -89,7 +90,7 @@ class ReleaseDetail(APIView):
 
 
 class Decide(APIView):
-    """One signature. `kind` comes from the address."""
+    """One signature; each address has its kind."""
 
     kind: str = DecisionKind.APPROVE
 
@@ -114,6 +115,29 @@ class Decide(APIView):
             release_digest=asked.get("release_digest"),
         )
         return _told(request, pk)
+
+
+def _says(kind: str) -> Any:
+    """How one kind of decision stands in the schema."""
+    said = extend_schema(
+        operation_id=f"{kind}_release", request=serializers.DecisionInput, responses=serializers.ReleaseOutput
+    )
+    return extend_schema_view(post=said)
+
+
+@_says(DecisionKind.APPROVE)
+class Approve(Decide):
+    kind = DecisionKind.APPROVE
+
+
+@_says(DecisionKind.REJECT)
+class Reject(Decide):
+    kind = DecisionKind.REJECT
+
+
+@_says(DecisionKind.RETURN)
+class Return(Decide):
+    kind = DecisionKind.RETURN
 
 
 class Withdraw(APIView):
@@ -170,7 +194,7 @@ class GateCheck(APIView):
         return Response(reply.as_dict(), headers={"Cache-Control": "no-store"})
 
 
-def _valid(serializer: type[serializers.StrictSerializer], request: Request) -> dict[str, Any]:
+def _valid(serializer: type[StrictSerializer], request: Request) -> dict[str, Any]:
     asked = serializer(data=request.data)
     asked.is_valid(raise_exception=True)
     values: dict[str, Any] = asked.validated_data

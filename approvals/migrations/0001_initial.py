@@ -329,6 +329,13 @@ class Migration(migrations.Migration):
                 condition=models.Q(("retired_at__isnull", True)), fields=("tier",), name="gate_policy_one_is_in_force"
             ),
         ),
+        migrations.AddConstraint(
+            model_name="gatepolicyversion",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("tier__in", ["low", "moderate", "high", "critical", "blocked"])),
+                name="gate_policy_tier_is_known",
+            ),
+        ),
         pgtrigger.migrations.AddTrigger(
             model_name="gatepolicyversion",
             trigger=pgtrigger.compiler.Trigger(

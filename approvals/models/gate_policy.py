@@ -24,5 +24,6 @@ class GatePolicyVersion(Audited):
             models.UniqueConstraint(
                 fields=["tier"], condition=models.Q(retired_at__isnull=True), name="gate_policy_one_is_in_force"
             ),
+            models.CheckConstraint(condition=models.Q(tier__in=Tier.values), name="gate_policy_tier_is_known"),
         ]
         triggers = [frozen("tier", "version", "definition", "digest", "published_by_id", name="gate_policy_is_fixed")]

@@ -58,7 +58,7 @@ def _payload(
         "started_at": _utc(finished - timedelta(minutes=17)),
         "finished_at": _utc(finished),
         "use_case": reference,
-        "version_digest": version["digest"],
+        "version": version["digest"],
         "environment": "test",
         "dataset": {"name": dataset, "version": "2026-09"},
         "metrics": {name: _metric(name) for name in dimensions},
@@ -139,7 +139,7 @@ def _usage_row(
     cost = (inputs - cached) * price_in + cached * price_in / 4 + outputs * price_out
     return {
         "use_case": reference,
-        "version_digest": version["digest"],
+        "version": version["digest"],
         "day": day.isoformat(),
         "environment": "production" if entry["point"] in ("production", "suspended") else "test",
         "team": entry["unit"],

@@ -38,7 +38,7 @@ CONFIRMED = {
     "PC07": "Role matrix reviewed with security; every tool has an identity of its own with read access.",
     "PC08": "Dashboard for answer health and system health, alert thresholds agreed, looked at every Monday.",
     "PC10": "Support path rehearsed with the service desk; flagged answers reach the owner within a working day.",
-    "PC11": "Scale if the success measure is reached after eight weeks, stop if an unacceptable failure reaches a user.",
+    "PC11": "Scale when the success measure is reached in eight weeks; stop if an unacceptable failure reaches a user.",
 }
 
 

@@ -135,7 +135,7 @@ def _page(
 ) -> HttpResponse:
     actor: Actor = request.actor  # type: ignore[attr-defined]
     grounds = grounds_of(found, fresh=True)
-    deciders = deciders_of(found.use_case)
+    deciders = deciders_of(found.use_case) if found.state == ReleaseState.PROPOSED else {}
     yours = lanes_of(actor, found, grounds) if found.state == ReleaseState.PROPOSED else []
     before = _last_approved(found)
     context = {
@@ -153,7 +153,7 @@ def _page(
         "ballots": [_ballot(actor, grounds, key, form) for key in _ballot_lanes(actor, grounds, yours)],
         "may_withdraw": may_withdraw_release(actor, found),
         "withdrawal": WithdrawalForm(),
-        "attestation": Attestation.objects.filter(release=found).order_by("-issued_at").first(),
+        "attestation": _attestation(found),
         "problem": problem,
     }
     return render(request, "approvals/release.html", context, status=status)
@@ -193,6 +193,13 @@ def _last_approved(release: Release) -> Release | None:
     )
 
 
+def _attestation(release: Release) -> Attestation | None:
+    """The signed statement; only what was approved once can have one."""
+    if release.approved_at is None:
+        return None
+    return Attestation.objects.filter(release=release).order_by("-issued_at").first()
+
+
 def _use_case(actor: Actor, reference: str) -> UseCase:
     found: UseCase = UseCase.objects.select_related("owner", "unit").get_visible(actor, reference)
     return found
@@ -200,7 +207,9 @@ def _use_case(actor: Actor, reference: str) -> UseCase:
 
 def _release(request: HttpRequest, reference: str, number: int) -> Release:
     use_case = _use_case(request.actor, reference)  # type: ignore[attr-defined]
-    found = get_object_or_404(releases_of(use_case).select_related("system_version__declared_by", "policy"), number=number)
+    found = get_object_or_404(
+        releases_of(use_case).select_related("system_version__declared_by", "policy"), number=number
+    )
     found.use_case = use_case
     return found
 

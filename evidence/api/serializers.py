@@ -156,7 +156,7 @@ class UsageRecordIn(StrictSerializer):
 
 
 class RejectedRowOut(serializers.Serializer[Any]):
-    row = serializers.IntegerField(help_text="Its position, counted from 1; in NDJSON the line.")
+    row = serializers.IntegerField(help_text="Its position among the rows sent, counted from 1.")
     reason = serializers.CharField()
 
 

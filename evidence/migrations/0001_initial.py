@@ -196,7 +196,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'db_table': 'allowed_host',
-                'constraints': [models.UniqueConstraint(condition=models.Q(('withdrawn_at__isnull', True)), fields=('host', 'port'), name='allowed_host_stands_once'), models.CheckConstraint(condition=models.Q(('port__gte', 1), ('port__lte', 65535)), name='allowed_host_port_is_a_port'), models.CheckConstraint(condition=models.Q(('reason', ''), _negated=True), name='allowed_host_reason_is_not_blank')],
+                'constraints': [models.UniqueConstraint(condition=models.Q(('withdrawn_at__isnull', True)), fields=('host', 'port'), name='allowed_host_stands_once'), models.CheckConstraint(condition=models.Q(('port__gte', 1), ('port__lte', 65535)), name='allowed_host_port_is_a_port'), models.CheckConstraint(condition=models.Q(('reason', ''), _negated=True), name='allowed_host_reason_is_not_blank'), models.CheckConstraint(condition=models.Q(models.Q(('withdrawn_at__isnull', True), ('withdrawn_by__isnull', True)), models.Q(('withdrawn_at__isnull', False), ('withdrawn_by__isnull', False)), _connector='OR'), name='allowed_host_withdrawal_is_complete')],
             },
         ),
         migrations.AddConstraint(

@@ -66,4 +66,9 @@ class AllowedHost(Audited):
             ),
             models.CheckConstraint(condition=Q(port__gte=1, port__lte=65535), name="allowed_host_port_is_a_port"),
             models.CheckConstraint(condition=~Q(reason=""), name="allowed_host_reason_is_not_blank"),
+            models.CheckConstraint(
+                condition=Q(withdrawn_at__isnull=True, withdrawn_by__isnull=True)
+                | Q(withdrawn_at__isnull=False, withdrawn_by__isnull=False),
+                name="allowed_host_withdrawal_is_complete",
+            ),
         ]

@@ -1,5 +1,6 @@
 """Telling people: a notice on their home page and a message in the outbox, in the transaction that causes it."""
 
+import uuid
 from collections.abc import Iterable
 from datetime import timedelta
 from random import SystemRandom
@@ -21,6 +22,7 @@ log = structlog.get_logger(__name__)
 @transaction.atomic
 def tell(people: Iterable[User], *, subject: str, text: str, url: str) -> None:
     """One notice and one e-mail each. The link leads to a page; nothing is ever decided by opening it."""
+    subject = " ".join(subject.split())[:200]
     for person in {person.pk: person for person in people}.values():
         Notice.objects.create(person=person, text=text, url=url)
         if person.email and person.is_active:
@@ -34,7 +36,7 @@ def tell(people: Iterable[User], *, subject: str, text: str, url: str) -> None:
 
 
 @transaction.atomic
-def mark_read(*, person: User, notice_id: object) -> None:
+def mark_read(*, person: User, notice_id: uuid.UUID) -> None:
     Notice.objects.filter(person=person, pk=notice_id, read_at__isnull=True).update(read_at=timezone.now())
 
 
@@ -48,7 +50,12 @@ def deliver_due() -> int:
         with transaction.atomic():
             message = (
                 OutboxMessage.objects.select_for_update(skip_locked=True)
-                .filter(delivered_at__isnull=True, dead_at__isnull=True, due_at__lte=timezone.now())
+                .filter(
+                    channel=OutboxMessage.Channel.EMAIL,
+                    delivered_at__isnull=True,
+                    dead_at__isnull=True,
+                    due_at__lte=timezone.now(),
+                )
                 .order_by("due_at")
                 .first()
             )

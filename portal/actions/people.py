@@ -1,17 +1,21 @@
 """People, units, and who may do what where."""
 
 from datetime import datetime
+from typing import TypeVar, cast
 
 from django.contrib.sessions.models import Session
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from portal import policies
-from portal.access import require
-from portal.actors import Actor
+from portal.access import Denied, Reason, Refused, require
+from portal.actors import Actor, worker
 from portal.audit import mention, record
 from portal.choices import Role
 from portal.models import ApiToken, BusinessUnit, Grant, ServiceAccount, User
+
+Holder = TypeVar("Holder", bound=User | ServiceAccount)
 
 
 @transaction.atomic
@@ -51,6 +55,33 @@ def add_service_account(*, actor: Actor, name: str, owner: User) -> ServiceAccou
 
 
 @transaction.atomic
+def create_first_administrator(*, username: str, name: str, password: str) -> User:
+    """The person a fresh installation begins with. Refused as soon as anybody was ever made administrator."""
+    # Two installers at once: the second waits here and then finds the first one's grant.
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtext('gatehouse.first_administrator'))")
+    if Grant.objects.filter(role=Role.ADMINISTRATOR).exists():
+        text = _("There is an administrator already. Ask one of them to give you the role.")
+        raise Refused(Denied((Reason("administrator_exists", text, conflict=True),)))
+    person = User(username=username.lower(), name=name)
+    person.set_password(password)
+    person.save()
+    grant = Grant.objects.create(
+        person=person, role=Role.ADMINISTRATOR, valid_from=timezone.now(), granted_by=None, reason="installation"
+    )
+    installer = worker("installer")
+    record(installer, "person.added", person, f"added {mention(person)} to the portal.", data={"person": person.pk})
+    record(
+        installer,
+        "grant.given",
+        grant,
+        f"gave {mention(person)} the role of administrator in the whole organisation.",
+        data={"holder": person.pk, "role": Role.ADMINISTRATOR.value, "unit": None, "reason": grant.reason},
+    )
+    return person
+
+
+@transaction.atomic
 def give_grant(
     *,
     actor: Actor,
@@ -61,11 +92,11 @@ def give_grant(
     reason: str = "",
 ) -> Grant:
     """The role, in the unit and all below it (None: the organisation), from now."""
-    require(policies.may_grant(actor, holder, role))
-    is_person = isinstance(holder, User)
+    holder = _locked(holder)
+    require(policies.may_grant(actor, holder, role, valid_until))
     grant = Grant.objects.create(
-        person=holder if is_person else None,
-        service_account=None if is_person else holder,
+        person=holder if isinstance(holder, User) else None,
+        service_account=holder if isinstance(holder, ServiceAccount) else None,
         role=Role(role),
         unit=unit,
         valid_from=timezone.now(),
@@ -73,13 +104,12 @@ def give_grant(
         granted_by=actor.person,
         reason=reason,
     )
-    who = mention(holder) if isinstance(holder, User) else holder.name
     where = f"in {unit.name}" if unit else "in the whole organisation"
     record(
         actor,
         "grant.given",
         grant,
-        f"gave {who} the role of {Role(role).label.lower()} {where}.",
+        f"gave {_who(holder)} the role of {Role(role).label.lower()} {where}.",
         data={"holder": holder.pk, "role": role, "unit": unit.pk if unit else None, "reason": reason},
     )
     return grant
@@ -87,43 +117,111 @@ def give_grant(
 
 @transaction.atomic
 def end_grant(*, actor: Actor, grant: Grant) -> Grant:
+    if grant.role == Role.ADMINISTRATOR:
+        # All of them, in one order: two administrators who end each other's role must not both succeed.
+        list(Grant.objects.select_for_update().filter(role=grant.role).order_by("pk"))
     grant = Grant.objects.select_for_update().get(pk=grant.pk)
     require(policies.may_end_grant(actor, grant))
-    now = timezone.now()
-    if grant.valid_until is None or grant.valid_until > now:
-        grant.valid_until = now
-        grant.save(update_fields=["valid_until"])
-        record(
-            actor,
-            "grant.ended",
-            grant,
-            f"ended the role of {Role(grant.role).label.lower()}.",
-            data={"role": grant.role},
-        )
+    grant.valid_until = timezone.now()
+    grant.save(update_fields=["valid_until"])
+    holder = grant.person or grant.service_account
+    whose = f" of {_who(holder)}" if holder else ""
+    record(
+        actor,
+        "grant.ended",
+        grant,
+        f"ended the role of {Role(grant.role).label.lower()}{whose}.",
+        data={"role": grant.role, "holder": holder.pk if holder else None},
+    )
     return grant
 
 
 @transaction.atomic
 def deactivate_person(*, actor: Actor, person: User) -> User:
     """Switch the account off: sessions and the tokens of their machines end in the same transaction."""
-    person = User.objects.select_for_update().get(pk=person.pk)
+    person = _locked(person)
     require(policies.may_deactivate(actor, person))
-    User.objects.filter(pk=person.pk).update(is_active=False)
-    end_sessions(person)
-    ApiToken.objects.filter(account__owner=person, revoked_at__isnull=True).update(revoked_at=timezone.now())
+    _switch(person, active=False)
+    ended = end_sessions(person)
+    revoked = ApiToken.objects.filter(account__owner=person, revoked_at__isnull=True).update(revoked_at=timezone.now())
     record(
         actor,
         "person.deactivated",
         person,
         f"switched off the account of {mention(person)}.",
-        data={"person": person.pk},
+        data={"person": person.pk, "sessions_ended": ended, "tokens_revoked": revoked},
     )
-    person.refresh_from_db()
     return person
 
 
-def end_sessions(person: User) -> None:
-    """Sessions are few and short-lived: reading the live ones is cheaper than a table that mirrors them."""
+@transaction.atomic
+def reactivate_person(*, actor: Actor, person: User) -> User:
+    """Switch the account on again. Roles that still stand count again; revoked tokens stay revoked."""
+    person = _locked(person)
+    require(policies.may_reactivate(actor, person))
+    _switch(person, active=True)
+    record(
+        actor,
+        "person.reactivated",
+        person,
+        f"switched the account of {mention(person)} on again.",
+        data={"person": person.pk},
+    )
+    return person
+
+
+@transaction.atomic
+def deactivate_service_account(*, actor: Actor, account: ServiceAccount) -> ServiceAccount:
+    """Switch the machine off: its tokens open nothing from the next request on, and for good."""
+    account = _locked(account)
+    require(policies.may_deactivate(actor, account))
+    _switch(account, active=False)
+    revoked = account.tokens.filter(revoked_at__isnull=True).update(revoked_at=timezone.now())
+    record(
+        actor,
+        "service_account.deactivated",
+        account,
+        f"switched off the service account {account.name}.",
+        data={"name": account.name, "tokens_revoked": revoked},
+    )
+    return account
+
+
+@transaction.atomic
+def reactivate_service_account(*, actor: Actor, account: ServiceAccount) -> ServiceAccount:
+    """Switch the machine on again; it needs a new token."""
+    account = _locked(account)
+    require(policies.may_reactivate(actor, account))
+    _switch(account, active=True)
+    record(
+        actor,
+        "service_account.reactivated",
+        account,
+        f"switched the service account {account.name} on again.",
+        data={"name": account.name},
+    )
+    return account
+
+
+def end_sessions(person: User) -> int:
+    """How many were ended. Sessions are few and short-lived: reading the live ones is cheaper than a mirror table."""
+    ended = 0
     for session in Session.objects.filter(expire_date__gt=timezone.now()).iterator():
         if session.get_decoded().get("_auth_user_id") == str(person.pk):
             session.delete()
+            ended += 1
+    return ended
+
+
+def _locked(holder: Holder) -> Holder:
+    """The row as it is now, held until the verb ends."""
+    return cast(Holder, type(holder)._default_manager.select_for_update().get(pk=holder.pk))
+
+
+def _switch(holder: Holder, *, active: bool) -> None:
+    holder.is_active = active
+    holder.save(update_fields=["is_active"])
+
+
+def _who(holder: User | ServiceAccount) -> str:
+    return mention(holder) if isinstance(holder, User) else holder.name

@@ -19,6 +19,7 @@ def issue_token(
     *, actor: Actor, account: ServiceAccount, label: str, scopes: list[str], days: int = 90
 ) -> tuple[ApiToken, str]:
     """(the row, the token to hand over once). `days` is 1 to 365."""
+    account = ServiceAccount.objects.select_for_update(of=("self",)).select_related("owner").get(pk=account.pk)
     require(policies.may_issue_token(actor, account))
     assert actor.person is not None
     text, prefix, digest = new_token()
@@ -43,7 +44,7 @@ def issue_token(
 
 @transaction.atomic
 def revoke_token(*, actor: Actor, token: ApiToken) -> ApiToken:
-    token = ApiToken.objects.select_for_update().select_related("account").get(pk=token.pk)
+    token = ApiToken.objects.select_for_update(of=("self",)).select_related("account").get(pk=token.pk)
     require(policies.may_revoke_token(actor, token))
     token.revoked_at = timezone.now()
     token.save(update_fields=["revoked_at"])

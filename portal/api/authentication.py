@@ -2,10 +2,11 @@
 
 import hashlib
 import hmac
+import re
 import secrets
 from dataclasses import replace
-from datetime import timedelta
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, cast
 
 from django.db.models import Q
 from django.utils import timezone
@@ -16,9 +17,11 @@ from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
 from portal import actors
+from portal.http import Request as PortalRequest
 from portal.models import ApiToken, User
 
 PREFIX = "ghp_"
+_PREFIX = re.compile(r"ghp_[0-9a-f]{12}")
 # How exact "last used" is; anything finer would write a row on every call.
 LAST_USED_STEP = timedelta(minutes=1)
 
@@ -37,28 +40,40 @@ class TokenAuthentication(BaseAuthentication):
         scheme, _space, credentials = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")
         if scheme.lower() != "bearer":
             return None
-        prefix, _dot, secret = credentials.strip().partition(".")
-        token = ApiToken.objects.select_related("account").filter(prefix=prefix).first()
-        expected = bytes(token.secret_sha256) if token else bytes(32)
-        if not hmac.compare_digest(hashlib.sha256(secret.encode()).digest(), expected) or token is None:
-            raise AuthenticationFailed(_("This token is not known. Check that it was copied whole."))
+        token = _known(credentials.strip())
         now = timezone.now()
-        if token.revoked_at is not None:
-            raise AuthenticationFailed(_("This token was revoked. Ask an administrator for a new one."))
-        if token.expires_at <= now:
-            raise AuthenticationFailed(_("This token has expired. Ask an administrator for a new one."))
-        if not token.account.is_active:
-            raise AuthenticationFailed(_("The service account of this token is switched off."))
+        _require_valid(token, now)
         ApiToken.objects.filter(
             Q(last_used_at__isnull=True) | Q(last_used_at__lt=now - LAST_USED_STEP), pk=token.pk
         ).update(last_used_at=now)
-        origin = replace(request._request.origin, method="token")  # type: ignore[attr-defined]
-        actor = actors.service(token.account, frozenset(token.scopes), origin)
-        request._request.actor = actor  # type: ignore[attr-defined]
+        inner = cast(PortalRequest, request._request)
+        origin = replace(inner.origin, method="token")
+        inner.actor = actors.service(token.account, frozenset(token.scopes), origin)
         return token.account, token
 
     def authenticate_header(self, request: Request) -> str:
         return 'Bearer realm="gatehouse"'
+
+
+def _known(credentials: str) -> ApiToken:
+    """The token with this prefix and secret. One refusal for both, in the same time: a prefix cannot be probed for."""
+    prefix, _dot, secret = credentials.partition(".")
+    token = None
+    if _PREFIX.fullmatch(prefix):
+        token = ApiToken.objects.select_related("account").filter(prefix=prefix).first()
+    expected = bytes(token.secret_sha256) if token else bytes(32)
+    if not hmac.compare_digest(hashlib.sha256(secret.encode()).digest(), expected) or token is None:
+        raise AuthenticationFailed(_("This token is not known. Check that it was copied whole."), "token_unknown")
+    return token
+
+
+def _require_valid(token: ApiToken, now: datetime) -> None:
+    if token.revoked_at is not None:
+        raise AuthenticationFailed(_("This token was revoked. Ask an administrator for a new one."), "token_revoked")
+    if token.expires_at <= now:
+        raise AuthenticationFailed(_("This token has expired. Ask an administrator for a new one."), "token_expired")
+    if not token.account.is_active:
+        raise AuthenticationFailed(_("The service account of this token is switched off."), "account_inactive")
 
 
 class PersonSessionAuthentication(SessionAuthentication):
@@ -79,5 +94,4 @@ class SignedIn(BasePermission):
 def actor_of(request: Request) -> actors.Actor:
     """The actor of an API request; reading `auth` makes sure authentication has run."""
     _ = request.auth
-    actor: actors.Actor = request._request.actor  # type: ignore[attr-defined]
-    return actor
+    return cast(PortalRequest, request._request).actor

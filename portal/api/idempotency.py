@@ -6,15 +6,21 @@ told to wait. A request that failed with a server error frees its key.
 
 import functools
 import hashlib
+import json
+import re
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
+from django.core.files.uploadedfile import UploadedFile
 from django.db import IntegrityError, transaction
+from django.http import QueryDict
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.utils.encoders import JSONEncoder
 
 from portal.access import Denied, Reason, Refused
 from portal.api.authentication import actor_of
@@ -22,6 +28,9 @@ from portal.models import IdempotencyKey
 
 # A key whose work neither finished nor failed (the process died) may be taken over after this.
 ABANDONED = timedelta(minutes=10)
+# Headers that belong to the answer; the rest belong to the request or to the moment.
+KEPT_HEADERS = ("Location",)
+_KEY = re.compile(r"[\x21-\x7e]{1,200}")
 
 Handler = Callable[..., Response]
 
@@ -36,43 +45,61 @@ def idempotent(handler: Handler) -> Handler:
             return handler(view, request, *args, **kwargs)
         entry, fresh = _claim(request, key)
         if not fresh:
-            assert entry.status is not None
-            return Response(entry.body, status=entry.status, headers={"Idempotent-Replay": "true"})
+            return _replay(entry)
         try:
-            response = handler(view, request, *args, **kwargs)
-        except Exception as error:
-            response = view.handle_exception(error) if _is_expected(view, error) else None
-            if response is None:
-                entry.delete()
-                raise
-        IdempotencyKey.objects.filter(pk=entry.pk).update(status=response.status_code, body=_storable(response.data))
+            response = _answer(handler, view, request, *args, **kwargs)
+        except BaseException:
+            entry.delete()
+            raise
+        if response.status_code >= 500:
+            entry.delete()
+        else:
+            _keep(entry, response)
         return response
 
     return wrapped
 
 
-def _is_expected(view: Any, error: Exception) -> bool:
+def _answer(handler: Handler, view: Any, request: Request, *args: Any, **kwargs: Any) -> Response:
+    """The handler's answer, or the problem of an expected error: both are what a repetition gets."""
     from portal.api.problems import exception_handler
 
-    return exception_handler(error, view.get_exception_handler_context()) is not None
+    try:
+        return handler(view, request, *args, **kwargs)
+    except Exception as error:
+        problem = exception_handler(error, view.get_exception_handler_context())
+        if problem is None:
+            raise
+        return problem
 
 
-def _storable(data: Any) -> Any:
-    import json
+def _keep(entry: IdempotencyKey, response: Response) -> None:
+    body = {
+        # As text: the database would put the keys of a JSON value in another order.
+        "data": json.dumps(response.data, cls=JSONEncoder),
+        "content_type": response.content_type,
+        "headers": {name: response[name] for name in KEPT_HEADERS if name in response},
+    }
+    IdempotencyKey.objects.filter(pk=entry.pk).update(status=response.status_code, body=body)
 
-    from rest_framework.utils.encoders import JSONEncoder
 
-    return json.loads(json.dumps(data, cls=JSONEncoder))
+def _replay(entry: IdempotencyKey) -> Response:
+    kept: dict[str, Any] = entry.body or {}
+    return Response(
+        json.loads(kept["data"]),
+        status=entry.status,
+        content_type=kept["content_type"],
+        headers={**kept["headers"], "Idempotent-Replay": "true"},
+    )
 
 
 def _claim(request: Request, key: str) -> tuple[IdempotencyKey, bool]:
-    if len(key) > 200:
-        raise Refused(
-            Denied((Reason("idempotency_key_too_long", _("An Idempotency-Key has 200 characters at most.")),))
-        )
+    """(the key's row, whether this request is the one that works)."""
+    if not _KEY.fullmatch(key):
+        text = _("An Idempotency-Key is 1 to 200 printable ASCII characters without spaces.")
+        raise ValidationError({"Idempotency-Key": [text]})
     actor = actor_of(request).key
-    # The parsed body, not the raw one: the stream may be read only once and was read by the parser.
-    digest = hashlib.sha256(repr((request.method, request.path, request.data)).encode()).digest()
+    digest = _digest(request)
     for _attempt in range(2):
         try:
             with transaction.atomic():
@@ -86,6 +113,26 @@ def _claim(request: Request, key: str) -> tuple[IdempotencyKey, bool]:
                 continue
             return _known(found, digest)
     raise Refused(Denied((Reason("idempotency_key_busy", _("Try again in a moment."), conflict=True),)))
+
+
+def _digest(request: Request) -> bytes:
+    """SHA-256 of method, address and content. Content is what was parsed: order of keys and spaces do not count."""
+    data = dict(request.data.lists()) if isinstance(request.data, QueryDict) else request.data
+    parts = [request.method, request.get_full_path(), data]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=_fingerprint).encode()).digest()
+
+
+def _fingerprint(value: Any) -> str:
+    """What JSON has no word for, by its bytes. Raises TypeError for a parser's result that cannot be compared."""
+    if isinstance(value, UploadedFile):
+        digest = hashlib.sha256()
+        for chunk in value.chunks():
+            digest.update(chunk)
+        value.seek(0)
+        return f"{value.name} {digest.hexdigest()}"
+    if isinstance(value, bytes | bytearray):
+        return hashlib.sha256(value).hexdigest()
+    raise TypeError(f"{type(value).__name__} cannot be told apart from another: parse it into plain values.")
 
 
 def _known(entry: IdempotencyKey, digest: bytes) -> tuple[IdempotencyKey, bool]:

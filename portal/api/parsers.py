@@ -1,6 +1,7 @@
 """JSON as strict as the database: no duplicate keys, no NaN, bounded depth, no text PostgreSQL cannot store."""
 
 import json
+from collections import Counter
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -23,7 +24,6 @@ def loads(body: bytes) -> Any:
         text = body.decode("utf-8")
     except UnicodeDecodeError:
         raise ParseError(_("The body is not UTF-8 text.")) from None
-    _require_shallow(text)
     try:
         value = json.loads(text, object_pairs_hook=_unique_keys, parse_constant=_no_constant, parse_float=_finite)
     except RecursionError:
@@ -33,38 +33,35 @@ def loads(body: bytes) -> Any:
             _("The body is not valid JSON: %(what)s at line %(line)s, column %(column)s.")
             % {"what": error.msg, "line": error.lineno, "column": error.colno}
         ) from None
-    except ValueError as error:
-        raise ParseError(str(error)) from None
+    except ValueError:
+        raise ParseError(_("The body holds an integer of too many digits.")) from None
+    _require_shallow(value)
     if "\\u" in text:
         _require_storable(value)
     return value
 
 
-def _require_shallow(text: str) -> None:
-    depth, in_string, escaped = 0, False, False
-    if text.count("[") + text.count("{") <= MAX_DEPTH:
-        return
-    for character in text:
-        if escaped:
-            escaped = False
-        elif in_string:
-            escaped = character == "\\"
-            in_string = character != '"'
-        elif character == '"':
-            in_string = True
-        elif character in "[{":
-            depth += 1
-            if depth > MAX_DEPTH:
-                raise ParseError(_("The body is nested too deeply: at most %(depth)s levels.") % {"depth": MAX_DEPTH})
-        elif character in "]}":
-            depth -= 1
+def _require_shallow(value: Any) -> None:
+    """Level by level, so that a large body costs a pass over its containers and none over its characters."""
+    level = [value] if isinstance(value, dict | list) else []
+    for _depth in range(MAX_DEPTH):
+        if not level:
+            return
+        level = [
+            inner
+            for outer in level
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+            if isinstance(inner, dict | list)
+        ]
+    if level:
+        raise ParseError(_("The body is nested too deeply: at most %(depth)s levels.") % {"depth": MAX_DEPTH})
 
 
 def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        seen: set[str] = set()
-        twice = next(key for key, _value in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
+        counts = Counter(key for key, _value in pairs)
+        twice = next(key for key, count in counts.items() if count > 1)
         raise ParseError(_("The key “%(key)s” stands twice in one object.") % {"key": twice[:80]})
     return found
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.exceptions import PermissionDenied
 from django.core.exceptions import ValidationError as DjangoValidationError
-from django.http import Http404, JsonResponse
+from django.http import Http404
 from django.utils.translation import gettext as _
 from rest_framework import exceptions
 from rest_framework.response import Response
@@ -29,11 +29,6 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
     return Response(problem.as_dict(), status=problem.status, content_type="application/problem+json", headers=headers)
 
 
-def problem_response(problem: Problem) -> JsonResponse:
-    """The same outside a DRF view."""
-    return JsonResponse(problem.as_dict(), status=problem.status, content_type="application/problem+json")
-
-
 def _problem(error: Exception) -> Problem | None:
     if isinstance(error, exceptions.ValidationError):
         return Problem(400, "invalid", _("Some values cannot be used."), errors=_flatten(error.detail))
@@ -41,9 +36,28 @@ def _problem(error: Exception) -> Problem | None:
         return Problem(400, "invalid", _("Some values cannot be used."), errors=_of_django(error))
     if isinstance(error, Http404 | PermissionDenied | Refused):
         return problem_of(error)
+    if isinstance(error, exceptions.NotFound):
+        return problem_of(Http404())
     if isinstance(error, exceptions.APIException):
-        return Problem(error.status_code, str(error.default_code), str(error.detail))
+        code = getattr(error.detail, "code", None) or error.default_code
+        return Problem(error.status_code, str(code), _title(error.status_code), str(error.detail))
     return problem_of(error)
+
+
+def _title(status: int) -> str:
+    match status:
+        case 401:
+            return _("Who is asking is not clear.")
+        case 403:
+            return _("You may not do this.")
+        case 405:
+            return _("This address does not take that method.")
+        case 406 | 415:
+            return _("This form of content is not spoken here.")
+        case 429:
+            return _("Too many requests.")
+        case _:
+            return _("This request cannot be read.")
 
 
 def _of_django(error: DjangoValidationError) -> list[dict[str, str]]:

@@ -5,15 +5,15 @@ from typing import Any
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.generics import ListAPIView
-from rest_framework.pagination import CursorPagination
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from portal.access import capabilities_anywhere
+from portal.access import capabilities_anywhere, require
 from portal.api.authentication import actor_of
+from portal.api.pagination import KeysetPagination
 from portal.models import AuditEvent
-from portal.trail import whole_trail
+from portal.trail import may_read_trail, whole_trail
 
 
 class AuditEventOut(serializers.ModelSerializer[AuditEvent]):
@@ -40,9 +40,8 @@ class AuditEventOut(serializers.ModelSerializer[AuditEvent]):
         return bytes(event.leaf_hash).hex()
 
 
-class TrailPagination(CursorPagination):
+class TrailPagination(KeysetPagination):
     page_size = 100
-    page_size_query_param = "page_size"
     max_page_size = 500
     ordering = ("-recorded_at", "-id")
 
@@ -54,7 +53,9 @@ class AuditEvents(ListAPIView[AuditEvent]):
     queryset = AuditEvent.objects.none()
 
     def get_queryset(self) -> Any:
-        events = whole_trail(actor_of(self.request))
+        actor = actor_of(self.request)
+        require(may_read_trail(actor))
+        events = whole_trail(actor)
         if about := self.request.query_params.get("about", "")[:40]:
             events = events.filter(references__contains=[about.upper()])
         return events

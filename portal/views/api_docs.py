@@ -1,5 +1,6 @@
 """The API's reference as an ordinary page of ours, made from the same schema the endpoints are checked against."""
 
+import functools
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
@@ -12,8 +13,14 @@ METHODS = ("get", "post", "put", "patch", "delete")
 
 @require_safe
 def api_docs(request: HttpRequest) -> HttpResponse:
-    schema = SchemaGenerator().get_schema(request=None, public=True)
-    return render(request, "portal/api_docs.html", {"info": schema["info"], "groups": _groups(schema)})
+    return render(request, "portal/api_docs.html", _reference())
+
+
+@functools.cache
+def _reference() -> dict[str, Any]:
+    """The whole reference; it changes with the program only, and making it walks every endpoint."""
+    schema = SchemaGenerator().get_schema(request=None, public=True)  # type: ignore[no-untyped-call]
+    return {"info": schema["info"], "groups": _groups(schema)}
 
 
 def _groups(schema: dict[str, Any]) -> list[dict[str, Any]]:

@@ -1,21 +1,20 @@
 """The whole trail, for those who may read it."""
 
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from portal.access import organisation_capabilities
-from portal.trail import as_lines, newest_first, whole_trail
+from portal.http import Request
+from portal.trail import as_lines, may_read_trail, newest_first, whole_trail
 
 PAGE = 60
 
 
 @require_safe
-def audit_trail(request: HttpRequest) -> HttpResponse:
-    actor = request.actor  # type: ignore[attr-defined]
-    if "view_audit" not in organisation_capabilities(actor):
+def audit_trail(request: Request) -> HttpResponse:
+    if not may_read_trail(request.actor):
         raise Http404
-    events = whole_trail(actor)
+    events = whole_trail(request.actor)
     reference = request.GET.get("about", "").strip().upper()[:40]
     action = request.GET.get("action", "").strip()[:60]
     if reference:

@@ -118,6 +118,14 @@ def test_who_pushed_the_evidence_does_not_judge_it(cast: Cast) -> None:
     ]
 
 
+def test_who_pushes_evidence_after_the_proposal_becomes_a_contributor(cast: Cast) -> None:
+    release = a_release(cast)
+    a_run(release.system_version, pushed_by=cast.petra)
+    assert refused(cast, release, "technical", by="petra") == ["contributor"]
+    with pytest.raises(IntegrityError, match="decision_four_eyes"):
+        raw(release, "technical", cast.petra)
+
+
 def test_the_owner_signs_no_independent_lane(cast: Cast) -> None:
     release = a_release(cast)
     Grant.objects.create(person=cast.olivia, role="approver", valid_from=timezone.now() - timedelta(days=1))

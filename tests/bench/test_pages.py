@@ -16,7 +16,7 @@ from tests.bench.population import analyse, fill_register, session_cookie
 from tests.bench.servers import serve
 from tests.bench.table import above, below, publish
 from tests.cast import Cast
-from tests.journeys.world import approved_release
+from tests.approvals.story import approved
 
 pytestmark = [pytest.mark.bench, pytest.mark.timeout(900)]
 ROWS = 100_000
@@ -25,7 +25,7 @@ AGAINST = "a bare Django view: session user, 50 of 100,000 rows"
 
 
 def test_pages_and_gate_beside_a_bare_view(committed_cast: Cast, settings: Any, tmp_path: Path) -> None:
-    release = approved_release(committed_cast)
+    release = approved(committed_cast)
     fill_register(committed_cast, ROWS)
     analyse()
     reference = release.use_case.reference

@@ -37,9 +37,9 @@ def version_of(cast: Cast, use_case: UseCase | None = None, **changes: Any) -> S
 def case(item: str, kind: str = "common_question", trial: int = 1, **scores: Any) -> CaseReading:
     """A case whose scores are values by metric, or BROKEN where the judge failed."""
     judged = [
-        score(MAPPINGS[metric], None if raw == BROKEN else raw, judge=Judge("llm", "judge"), error=raw if raw == BROKEN else "")
+        score(MAPPINGS[metric], raw, judge=Judge("llm", "judge"), error=raw if raw == BROKEN else "")
         for metric, raw in scores.items()
-    ]  # fmt: skip
+    ]
     return CaseReading(item, kind, trial, tuple(judged))  # type: ignore[arg-type]
 
 
@@ -55,7 +55,9 @@ def run_of(*cases: CaseReading, external_id: str = "nightly-1", **changes: Any) 
     return replace(reading, **changes)
 
 
-def recorded(actor: Actor, version: SystemVersion, *cases: CaseReading, source: str = "connector:x", **changes: Any) -> Recorded:  # fmt: skip
+def recorded(
+    actor: Actor, version: SystemVersion, *cases: CaseReading, source: str = "connector:x", **changes: Any
+) -> Recorded:
     return record_evaluation_run(
         actor=actor, use_case=version.use_case, version=version, reading=run_of(*cases, **changes), source=source
     )
@@ -73,7 +75,9 @@ def usage(day: date | None = None, use_case_key: str = "UC-0001", **changes: Any
 
 def counted(run: Any) -> dict[str, tuple[int, int, int, int, int]]:
     """(total, scored, errored, skipped, passed) by dimension."""
-    return {row.dimension: (row.total, row.scored, row.errored, row.skipped, row.passed) for row in run.dimensions.all()}
+    return {
+        row.dimension: (row.total, row.scored, row.errored, row.skipped, row.passed) for row in run.dimensions.all()
+    }
 
 
 def items(cases: Iterable[CaseReading]) -> list[str]:

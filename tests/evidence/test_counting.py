@@ -19,9 +19,7 @@ def test_a_judge_that_failed_is_counted_as_failed_and_not_left_out_of_the_total(
 
 
 def test_a_case_passes_a_dimension_only_when_all_its_metrics_pass() -> None:
-    (count,) = count_dimensions(
-        [case("a", grounded="0.9", faithful="0.9"), case("b", grounded="0.9", faithful="0.4")]
-    )
+    (count,) = count_dimensions([case("a", grounded="0.9", faithful="0.9"), case("b", grounded="0.9", faithful="0.4")])
     assert (count.scored, count.passed) == (2, 1)
 
 

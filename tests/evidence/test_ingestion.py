@@ -15,6 +15,7 @@ from django.utils import timezone
 from evidence.events import evidence_recorded
 from evidence.models import EvaluationDimension, EvaluationRun, EvaluationScore
 from evidence.querysets import current_runs, latest_dimensions
+from evidence.readings import ITEM_KINDS
 from portal.access import Refused
 from portal.actors import worker
 from tests.cast import Cast
@@ -104,7 +105,7 @@ def test_the_same_rows_read_with_another_threshold_are_a_revision(cast: Cast) ->
     reading = run_of(case("q-1", grounded="0.75"))
     (only,) = reading.cases[0].scores
     stricter = replace(reading.cases[0], scores=(replace(only, threshold=Decimal("0.8"), passed=False),))
-    done = recorded(WORKER, version, raw_sha256="a" * 64, **{"cases": (stricter,)})
+    done = recorded(WORKER, version, raw_sha256="a" * 64, cases=(stricter,))
     assert (done.change, counted(done.run)) == ("revised", {"groundedness": (1, 1, 0, 0, 0)})
 
 
@@ -189,8 +190,7 @@ def test_who_may_not_push_evidence_is_refused_and_nothing_is_stored(cast: Cast, 
 
 def test_the_evaluation_set_becomes_a_fact_of_the_newest_run(cast: Cast) -> None:
     version = version_of(cast)
-    six = [case(f"q-{kind}", kind, grounded="1") for kind in (
-        "common_question", "edge_case", "known_failure", "unsafe_prompt", "source_grounded", "expected_characteristic")]  # fmt: skip
+    six = [case(f"q-{kind}", kind, grounded="1") for kind in ITEM_KINDS if kind != "unspecified"]
     recorded(WORKER, version, *six)
     fact = Fact.objects.get(name="evaluation_set", until__isnull=True)
     assert (fact.statement, fact.value["cases"], len(fact.value["kinds"])) == (

@@ -9,6 +9,7 @@ from portal.access import require
 from portal.actors import Actor
 from portal.audit import record
 from usecases import policies
+from usecases.actions.authors import person_of
 from usecases.checklists import checklist_items, item_status
 from usecases.models import ChecklistConfirmation, UseCase
 
@@ -24,7 +25,7 @@ def confirm_item(*, actor: Actor, use_case: UseCase, item: str, evidence: str, l
     if not evidence.strip():
         raise ValidationError({"evidence": _("Say what proves it, so that somebody else can check.")})
     confirmation = ChecklistConfirmation.objects.create(
-        use_case=use_case, item=item, evidence=evidence.strip(), link=link, confirmed_by=actor.person
+        use_case=use_case, item=item, evidence=evidence.strip(), link=link, confirmed_by=person_of(actor)
     )
     record(
         actor,
@@ -47,7 +48,7 @@ def withdraw_confirmation(
     confirmation = ChecklistConfirmation.objects.select_for_update().get(pk=confirmation.pk)
     confirmation.use_case = use_case
     require(policies.may_withdraw_confirmation(actor, confirmation))
-    confirmation.withdrawn_by, confirmation.withdrawn_at = actor.person, timezone.now()
+    confirmation.withdrawn_by, confirmation.withdrawn_at = person_of(actor), timezone.now()
     confirmation.save(update_fields=["withdrawn_by", "withdrawn_at"])
     title = next((item.title for item in checklist_items() if item.id == confirmation.item), confirmation.item)
     record(

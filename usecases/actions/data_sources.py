@@ -13,6 +13,7 @@ from portal.actors import Actor
 from portal.audit import mention, record
 from portal.models import BusinessUnit, User
 from usecases import policies
+from usecases.actions.authors import person_of
 from usecases.actions.facts import close_fact, record_fact
 from usecases.choices import DataClass, DataUseState
 from usecases.lifecycle import DATA_USES
@@ -50,7 +51,7 @@ def declare_data_source(
         classification=DataClass(classification),
         personal_data=personal_data,
         region=region,
-        declared_by=actor.person,
+        declared_by=person_of(actor),
     )
     record(
         actor,
@@ -83,8 +84,7 @@ def request_data_use(
     else:
         use.state = DATA_USES.target("request_data_use_again", use.state)
     use.purpose, use.access_boundary = purpose.strip(), access_boundary.strip()
-    assert actor.person is not None
-    use.requested_by, use.requested_at = actor.person, timezone.now()
+    use.requested_by, use.requested_at = person_of(actor), timezone.now()
     use.decided_by = use.decided_at = use.valid_until = None
     use.note = ""
     use.save()
@@ -125,7 +125,7 @@ def _decide(actor: Actor, data_use: DataUse, verb: str, note: str, valid_until: 
     use.use_case = use_case
     require(policies.may_decide_data_use(actor, use))
     use.state = DATA_USES.target(verb, use.state)
-    use.decided_by, use.decided_at = actor.person, timezone.now()
+    use.decided_by, use.decided_at = person_of(actor), timezone.now()
     use.note, use.valid_until = note.strip(), valid_until
     use.save()
     return use

@@ -8,6 +8,7 @@ from portal.access import Denied, Reason, Refused, require
 from portal.actors import Actor
 from portal.audit import record
 from usecases import policies
+from usecases.actions.authors import person_of
 from usecases.actions.facts import close_fact, record_fact
 from usecases.actions.registration import DESCRIBED, describe
 from usecases.actions.stages import advance
@@ -62,7 +63,7 @@ def answer_question(
         revision=current.revision + 1 if current else 1,
         value=said,
         unsure=unsure,
-        answered_by=actor.person,
+        answered_by=person_of(actor),
     )
     if use_case.stage == Stage.REGISTERED:
         advance(actor=actor, use_case=use_case, verb="start_discovery")

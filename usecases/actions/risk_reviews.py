@@ -10,6 +10,7 @@ from portal.access import require
 from portal.actors import Actor
 from portal.audit import record
 from usecases import policies
+from usecases.actions.authors import person_of
 from usecases.actions.facts import record_fact
 from usecases.actions.stages import advance
 from usecases.choices import ReviewState, Stage, Tier
@@ -39,7 +40,7 @@ def submit_risk_review(*, actor: Actor, use_case: UseCase) -> RiskReview:
         classification=found.to_json(),
         proposed_tier=found.tier,
         provisional=found.provisional,
-        submitted_by=actor.person,
+        submitted_by=person_of(actor),
     )
     provisional = ", provisionally" if found.provisional else ""
     record(
@@ -132,5 +133,5 @@ def _close(actor: Actor, review: RiskReview, verb: str, rationale: str, tier: st
         raise ValidationError({"rationale": _("Give the reason; it is what the team and the auditor will read.")})
     review.state = ReviewState(RISK_REVIEWS.target(verb, review.state))
     review.concluded_tier, review.rationale = tier, rationale
-    review.concluded_by, review.concluded_at = actor.person, timezone.now()
+    review.concluded_by, review.concluded_at = person_of(actor), timezone.now()
     review.save(update_fields=["state", "concluded_tier", "rationale", "concluded_by", "concluded_at"])

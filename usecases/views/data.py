@@ -4,6 +4,7 @@ import uuid
 
 from django import forms
 from django.contrib import messages
+from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
@@ -14,7 +15,7 @@ from usecases.actions.data_sources import approve_data_use, declare_data_source,
 from usecases.choices import DataUseState
 from usecases.forms import ApprovalForm, DataSourceForm, DataUseForm, RefusalForm
 from usecases.models import DataSource, DataUse, UseCase
-from usecases.views.frame import actor_of, carried_out, fetch
+from usecases.views.frame import actor_of, carried_out, fetch, posted
 
 CATALOGUE_PAGE = 200
 
@@ -23,7 +24,7 @@ CATALOGUE_PAGE = 200
 def data(request: HttpRequest, reference: str) -> HttpResponse:
     """The uses this use case has declared, and asking for one more."""
     use_case, actor = fetch(request, reference), actor_of(request)
-    form = DataUseForm(request.POST or None, initial={"data_source": request.GET.get("source", "")[:40]})
+    form = DataUseForm(posted(request), initial={"data_source": request.GET.get("source", "")[:40]})
     if request.method == "POST" and carried_out(form, request_data_use, actor=actor, use_case=use_case):
         owner = form.cleaned_data["data_source"].owner.name
         messages.success(request, _("%(name)s was asked and decides.") % {"name": owner})
@@ -37,7 +38,7 @@ def data(request: HttpRequest, reference: str) -> HttpResponse:
     return render(request, "usecases/data.html", context, status=422 if form.is_bound else 200)
 
 
-def uses_with_rulings(request: HttpRequest, uses: "forms.models.QuerySet[DataUse]") -> list[dict[str, object]]:
+def uses_with_rulings(request: HttpRequest, uses: QuerySet[DataUse]) -> list[dict[str, object]]:
     """Each use with what the viewer may do about it; the rulings need no further query."""
     actor = actor_of(request)
     known = uses.select_related(
@@ -48,7 +49,7 @@ def uses_with_rulings(request: HttpRequest, uses: "forms.models.QuerySet[DataUse
             "use": use,
             "waits": use.state == DataUseState.REQUESTED,
             "ruling": policies.may_decide_data_use(actor, use),
-            "approval": ApprovalForm(prefix=f"a{use.pk.hex}", auto_id=f"%s-{use.pk.hex[-8:]}"),
+            "approval": ApprovalForm(auto_id=f"%s-{use.pk.hex[-8:]}"),
             "refusal": RefusalForm(auto_id=f"refuse-%s-{use.pk.hex[-8:]}"),
         }
         for use in known[:200]
@@ -113,7 +114,7 @@ def data_sources(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def new_data_source(request: HttpRequest) -> HttpResponse:
     actor = actor_of(request)
-    form = DataSourceForm(request.POST or None)
+    form = DataSourceForm(posted(request))
     if request.method == "POST":
         source = carried_out(form, declare_data_source, actor=actor)
         if source is not None:

@@ -14,7 +14,7 @@ from portal.htmx import wants_fragment
 from usecases import policies
 from usecases.actions.discovery import StaleAnswer, answer_question
 from usecases.models import Answer, UseCase
-from usecases.questionnaires import UNSURE, Question, current_questionnaire, latest_answers, sections_of
+from usecases.questionnaires import UNSURE, Question, Section, current_questionnaire, latest_answers, sections_of
 from usecases.views.frame import actor_of, fetch
 
 
@@ -27,6 +27,7 @@ class Shown:
     typed: str | None = None
     problem: str = ""
     other: Answer | None = None
+    seen: int | None = None
 
     @property
     def value(self) -> str:
@@ -38,6 +39,8 @@ class Shown:
 
     @property
     def revision(self) -> int:
+        if self.seen is not None:
+            return self.seen
         return self.answer.revision if self.answer else 0
 
     @property
@@ -64,7 +67,9 @@ def answer(request: HttpRequest, reference: str, question: str) -> HttpResponse:
     if asked is None:
         raise Http404
     typed = UNSURE if request.POST.get("unsure") else request.POST.get("value", "")
-    seen = request.POST.get("seen_revision", "")
+    # Saving by itself never replaces somebody else's text: only the button shown with a conflict names their revision.
+    seen = request.POST.get("replaced_revision") or request.POST.get("seen_revision", "")
+    seen = seen if seen.isdecimal() and len(seen) < 9 else "0"
     try:
         saved = answer_question(
             actor=actor_of(request),
@@ -72,10 +77,10 @@ def answer(request: HttpRequest, reference: str, question: str) -> HttpResponse:
             question=question,
             value=None if typed == UNSURE else typed,
             unsure=typed == UNSURE,
-            seen_revision=int(seen) if seen.isdigit() and len(seen) < 9 else 0,
+            seen_revision=int(seen),
         )
     except StaleAnswer as stale:
-        shown = Shown(asked, stale.current, typed, str(stale), stale.current)
+        shown = Shown(asked, stale.current, typed, str(stale), stale.current, int(seen))
         return _respond(request, use_case, shown, status=409)
     except ValidationError as error:
         current = latest_answers(use_case).get(question)
@@ -124,7 +129,7 @@ def _page(request: HttpRequest, use_case: UseCase, refused: Shown | None = None,
     return render(request, "usecases/discovery.html", context, status=status)
 
 
-def _sections() -> tuple:  # type: ignore[type-arg]
+def _sections() -> tuple[Section, ...]:
     return sections_of(current_questionnaire().definition)
 
 

@@ -1,11 +1,11 @@
-"""What the register's pages share: the actor, the use case as the actor may see it, and forms that keep what was typed."""
+"""What the register's pages share: the actor, the use case as they may see it, forms that keep what was typed."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
-from django.http import HttpRequest
+from django.http import HttpRequest, QueryDict
 
 from portal.actors import Actor
 from usecases.forms import blame
@@ -15,6 +15,11 @@ from usecases.models import UseCase
 def actor_of(request: HttpRequest) -> Actor:
     actor: Actor = request.actor  # type: ignore[attr-defined]
     return actor
+
+
+def posted(request: HttpRequest) -> QueryDict | None:
+    """The form's data, also when nothing was filled in; None when the page is only asked for."""
+    return request.POST if request.method == "POST" else None
 
 
 def fetch(request: HttpRequest, reference: str) -> UseCase:

@@ -13,7 +13,7 @@ from usecases import policies
 from usecases.actions.registration import register_use_case
 from usecases.forms import FilterForm, RegisterForm
 from usecases.models import UseCase
-from usecases.views.frame import actor_of, carried_out
+from usecases.views.frame import actor_of, carried_out, posted
 
 PAGE = 50
 COUNTED = 1000
@@ -50,7 +50,7 @@ def _summary(count: int) -> str:
 @require_http_methods(["GET", "POST"])
 def register(request: HttpRequest) -> HttpResponse:
     actor = actor_of(request)
-    form = RegisterForm(actor, request.POST or None)
+    form = RegisterForm(actor, posted(request))
     if request.method == "POST":
         use_case = carried_out(form, register_use_case, actor=actor)
         if use_case is not None:

@@ -22,7 +22,7 @@ from usecases.models import UseCase, UseCaseUserPermission
 from usecases.next_steps import next_steps
 from usecases.questionnaires import latest_answers, open_questions
 from usecases.templatetags.use_case import address
-from usecases.views.frame import actor_of, carried_out, fetch
+from usecases.views.frame import actor_of, carried_out, fetch, posted
 
 HISTORY_PAGE = 60
 
@@ -76,7 +76,7 @@ def _team(use_case: UseCase) -> list[dict[str, Any]]:
 def edit(request: HttpRequest, reference: str) -> HttpResponse:
     use_case, actor = fetch(request, reference), actor_of(request)
     names = ("title", "business_outcome", "user_group", "pattern", "restricted")
-    form = EditForm(request.POST or None, initial={name: getattr(use_case, name) for name in names})
+    form = EditForm(posted(request), initial={name: getattr(use_case, name) for name in names})
     if not policies.may_restrict_use_case(actor, use_case):
         del form.fields["restricted"]
     if request.method == "POST" and carried_out(form, edit_use_case, actor=actor, use_case=use_case):

@@ -14,7 +14,7 @@ from usecases.actions.versions import declare_version
 from usecases.forms import VersionForm
 from usecases.manifests import Manifest, ManifestError, difference
 from usecases.models import PromptText, SystemVersion
-from usecases.views.frame import actor_of, fetch
+from usecases.views.frame import actor_of, fetch, posted
 
 LISTED = 100
 EXAMPLE = json.dumps(
@@ -35,7 +35,7 @@ EXAMPLE = json.dumps(
 def versions(request: HttpRequest, reference: str) -> HttpResponse:
     """The list, newest first, and declaring one more."""
     use_case, actor = fetch(request, reference), actor_of(request)
-    form = VersionForm(request.POST or None)
+    form = VersionForm(posted(request))
     faults: list[tuple[str, str]] = []
     if request.method == "POST" and form.is_valid():
         try:

@@ -1,0 +1,218 @@
+"""What waits for one person: everything that person alone, or nobody before them, can move on. Reads, never writes."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.contrib.postgres.aggregates import ArrayAgg
+from django.db.models import Q
+from django.urls import NoReverseMatch, reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from approvals.choices import LaneKey, ReleaseState
+from approvals.lanes import lane as lane_by_key
+from approvals.models import Release
+from approvals.presentation import url_of
+from approvals.querysets import visible_releases
+from portal.access import capabilities_at
+from portal.actors import Actor
+from portal.models import Notice
+from usecases.choices import DataUseState, ReviewState, Stage
+from usecases.models import DataUse, RiskReview, UseCase
+
+MOST = 100
+LATE_AFTER_DAYS = 5
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One thing that waits, since when, and what to press."""
+
+    since: datetime
+    title: str
+    url: str
+    text: str
+    verb: str
+
+    @property
+    def days(self) -> int:
+        return max((timezone.now() - self.since).days, 0)
+
+    @property
+    def hours(self) -> int:
+        return max(int((timezone.now() - self.since).total_seconds() // 3600), 0)
+
+    @property
+    def age(self) -> int:
+        """Days, or hours while it is younger than a day."""
+        return self.days or self.hours
+
+    @property
+    def unit(self) -> str:
+        return ngettext("day", "days", self.days) if self.days else _("h")
+
+    @property
+    def late(self) -> bool:
+        return self.days >= LATE_AFTER_DAYS
+
+
+def waiting_for(actor: Actor) -> list[Entry]:
+    """What waits for this person, longest first. A constant number of queries, whatever waits."""
+    if actor.person is None:
+        return []
+    entries = [*_data_uses(actor), *_risk_reviews(actor), *_releases(actor)]
+    return sorted(entries, key=lambda entry: entry.since)
+
+
+def own_use_cases(actor: Actor) -> list[UseCase]:
+    """The use cases this person is accountable for, the last changed first."""
+    if actor.person is None:
+        return []
+    found = UseCase.objects.visible_to(actor).filter(owner_id=actor.person.pk).exclude(stage=Stage.STOPPED)
+    return list(found.order_by("-updated_at", "-id")[:50])
+
+
+def next_step(use_case: UseCase) -> tuple[str, str]:
+    """(what the owner does next, where)."""
+    steps = {
+        Stage.REGISTERED: (_("Answer the discovery questions"), "usecases:discovery"),
+        Stage.DISCOVERY: (_("Finish discovery and submit the risk review"), "usecases:discovery"),
+        Stage.REVIEW: (_("Wait for the risk review to be concluded"), "usecases:risk"),
+        Stage.PILOT: (_("Complete the checklist and propose a release"), "approvals:releases"),
+        Stage.PRODUCTION: (_("Keep the evidence fresh"), "evidence:use-case"),
+    }
+    words, name = steps.get(Stage(use_case.stage), (_("Nothing more to do"), "usecases:detail"))
+    return words, address(name, use_case)
+
+
+def notices(actor: Actor) -> list[Notice]:
+    """What the person was told and has not yet put away, newest first."""
+    if actor.person is None:
+        return []
+    unread = Notice.objects.filter(person_id=actor.person.pk, read_at__isnull=True)
+    return list(unread.order_by("-created_at", "-id")[:20])
+
+
+def address(name: str, use_case: UseCase) -> str:
+    """The page of that name for this use case; its first page when the name leads nowhere."""
+    try:
+        return reverse(name, kwargs={"reference": use_case.reference})
+    except NoReverseMatch:
+        return f"/use-cases/{use_case.reference}/"
+
+
+def _data_uses(actor: Actor) -> Iterator[Entry]:
+    assert actor.person is not None
+    found = (
+        DataUse.objects.filter(state=DataUseState.REQUESTED, data_source__owner_id=actor.person.pk)
+        .exclude(requested_by_id=actor.person.pk)
+        .filter(use_case__in=UseCase.objects.visible_to(actor).values("pk"))
+        .select_related("use_case", "data_source", "requested_by")
+        .order_by("requested_at")
+    )
+    for use in found[:MOST]:
+        yield Entry(
+            use.requested_at,
+            _("May %(use_case)s use “%(source)s”?")
+            % {"use_case": use.use_case.reference, "source": use.data_source.name},
+            address("usecases:data", use.use_case),
+            _("%(title)s. Asked by %(name)s: %(purpose)s")
+            % {"title": use.use_case.title, "name": use.requested_by.name, "purpose": use.purpose[:200]},
+            _("Decide about the data"),
+        )
+
+
+def _risk_reviews(actor: Actor) -> Iterator[Entry]:
+    assert actor.person is not None
+    me = actor.person.pk
+    found = (
+        RiskReview.objects.filter(state=ReviewState.SUBMITTED)
+        .exclude(Q(submitted_by_id=me) | Q(use_case__owner_id=me))
+        .filter(use_case__in=UseCase.objects.visible_to(actor).values("pk"))
+        .select_related("use_case__unit", "submitted_by")
+        .order_by("submitted_at")
+    )
+    for review in found[:MOST]:
+        if "conclude_review" not in capabilities_at(actor, review.use_case.unit.path):
+            continue
+        yield Entry(
+            review.submitted_at,
+            _("Conclude the risk review of %(use_case)s") % {"use_case": review.use_case.reference},
+            address("usecases:risk", review.use_case),
+            _("%(title)s. Proposed tier: %(tier)s.")
+            % {"title": review.use_case.title, "tier": review.get_proposed_tier_display().lower()},
+            _("Review the risk"),
+        )
+
+
+def _releases(actor: Actor) -> Iterator[Entry]:
+    found = (
+        visible_releases(actor)
+        .filter(state__in=[ReleaseState.PROPOSED, ReleaseState.SUSPENDED])
+        .select_related("use_case__unit")
+        .annotate(
+            signed_lanes=ArrayAgg("decisions__lane", filter=Q(decisions__isnull=False), default=[], distinct=True),
+            signers=ArrayAgg("decisions__person_id", filter=Q(decisions__isnull=False), default=[], distinct=True),
+            made_by=ArrayAgg(
+                "contributors__person_id", filter=Q(contributors__isnull=False), default=[], distinct=True
+            ),
+        )
+        .order_by("proposed_at")
+    )
+    for release in found[:MOST]:
+        if release.state == ReleaseState.SUSPENDED:
+            yield from _suspended(actor, release)
+        elif (key := _lane_for(actor, release)) is not None:
+            yield _to_sign(release, key)
+
+
+def _lane_for(actor: Actor, release: Any) -> str | None:
+    """The first open lane this person could sign. Deciding comes from grants only, so no team is read here."""
+    assert actor.person is not None
+    me = actor.person.pk
+    if me in release.signers:
+        return None
+    able = capabilities_at(actor, release.use_case.unit.path)
+    barred = me in release.made_by or me in (release.proposed_by_id, release.use_case.owner_id)
+    for key in release.lanes:
+        if key in release.signed_lanes:
+            continue
+        alone = len(release.lanes) == 1 and release.proposed_by_id == me
+        if key == LaneKey.BUSINESS and release.use_case.owner_id == me and not alone:
+            return str(key)
+        if key != LaneKey.BUSINESS and f"decide_{key}" in able and not barred:
+            return str(key)
+    return None
+
+
+def _to_sign(release: Release, key: str) -> Entry:
+    return Entry(
+        release.proposed_at,
+        _("Release %(number)s of %(use_case)s waits for your signature")
+        % {"number": release.number, "use_case": release.use_case.reference},
+        url_of(release),
+        _("%(title)s, version %(version)s for %(environment)s. Your lane: %(lane)s.")
+        % {
+            "title": release.use_case.title,
+            "version": release.system_version.label,
+            "environment": release.get_environment_display().lower(),
+            "lane": _(lane_by_key(key).title).lower(),
+        },
+        _("Read and decide"),
+    )
+
+
+def _suspended(actor: Actor, release: Release) -> Iterator[Entry]:
+    if not (actor.is_person(release.use_case.owner_id) or actor.is_person(release.proposed_by_id)):
+        return
+    yield Entry(
+        release.changed_at,
+        _("Release %(number)s of %(use_case)s is suspended")
+        % {"number": release.number, "use_case": release.use_case.reference},
+        url_of(release),
+        f"{release.use_case.title}. {release.state_reason}",
+        _("See what failed"),
+    )

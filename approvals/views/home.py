@@ -1,0 +1,21 @@
+"""The first page: what waits for you."""
+
+from django.http import HttpRequest, HttpResponse
+from django.views.decorators.http import require_safe
+
+from approvals.docket import next_step, notices, own_use_cases, waiting_for
+from portal.access import capabilities_anywhere
+from portal.htmx import render
+
+
+@require_safe
+def home(request: HttpRequest) -> HttpResponse:
+    actor = request.actor  # type: ignore[attr-defined]
+    own = [{"use_case": use_case, "next": next_step(use_case)} for use_case in own_use_cases(actor)]
+    context = {
+        "waiting": waiting_for(actor),
+        "own": own,
+        "notices": notices(actor),
+        "may_register": "register" in capabilities_anywhere(actor),
+    }
+    return render(request, "home.html", context)

@@ -1,0 +1,109 @@
+"""Words and rows for connector pages; reads, never writes."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from evidence import policies
+from evidence.actions.connectors import secret_names
+from evidence.choices import ConnectorKind, Dimension, Direction, SyncState
+from evidence.configuring import plain_fields, secret_fields
+from evidence.forms import UploadForm
+from evidence.models import Connector, SyncRun
+from evidence.querysets import sync_runs
+from evidence.sealing import SealBroken
+from portal.actors import Actor
+
+RUNS = 50
+
+
+def ticks_of(runs: Iterable[SyncRun]) -> list[dict[str, Any]]:
+    """One tick per finished or failed run, oldest first."""
+    settled = (SyncState.SUCCEEDED, SyncState.DEAD, SyncState.FAILED)
+    return [
+        {"ok": run.state == SyncState.SUCCEEDED, "label": f"{run.queued_at:%Y-%m-%d %H:%M} {outcome(run)}"}
+        for run in runs
+        if run.state in settled
+    ]
+
+
+def outcome(run: SyncRun) -> str:
+    """What a run brought, or why it did not, in a few words."""
+    if run.state in (SyncState.DEAD, SyncState.FAILED):
+        return f"{SyncState(run.state).label}: {run.error}"
+    if run.state != SyncState.SUCCEEDED:
+        return str(SyncState(run.state).label)
+    told = [
+        (run.counts.get("created", 0), _("new")),
+        (run.counts.get("revised", 0), _("revised")),
+        (run.counts.get("usage", 0), _("daily rows")),
+        (run.counts.get("unchanged", 0), _("unchanged")),
+        (run.counts.get("rejected", 0), _("left out")),
+    ]
+    return ", ".join(f"{count} {word}" for count, word in told if count) or _("nothing new")
+
+
+def connector_context(actor: Actor, connector: Connector, **more: Any) -> dict[str, Any]:
+    by_file = connector.kind in policies.FILE_KINDS
+    runs = list(sync_runs(connector)[:RUNS])
+    may_read = policies.may_upload(actor, connector) if by_file else policies.may_sync(actor, connector)
+    return {
+        "connector": connector,
+        "facts": _facts(connector, by_file),
+        "by_file": by_file,
+        "mapping": [_mapping_words(row) for row in connector.dimension_mapping],
+        "use_cases": sorted(connector.use_case_mapping.items()),
+        "runs": [{"run": run, "outcome": outcome(run), "verdict": verdict_of(run)} for run in runs],
+        "ticks": ticks_of(reversed(runs[:24])),
+        "may_configure": policies.may_configure_connectors(actor),
+        "may_read": may_read,
+        "may_switch": (policies.may_disable if connector.enabled else policies.may_enable)(actor, connector),
+        "has_secrets": bool(secret_fields(connector.kind)),
+        "upload": UploadForm(),
+        **more,
+    }
+
+
+def verdict_of(run: SyncRun) -> str:
+    marks = {SyncState.SUCCEEDED: "pass", SyncState.DEAD: "fail", SyncState.FAILED: "inconclusive"}
+    return marks.get(SyncState(run.state), "not_evaluated")
+
+
+def _facts(connector: Connector, by_file: bool) -> list[dict[str, Any]]:
+    facts = [{"label": _("Kind"), "value": ConnectorKind(connector.kind).label}]
+    for field in plain_fields(connector.kind):
+        value = connector.config.get(field.name)
+        if value not in (None, "", []):
+            facts.append({"label": field.label, "value": ", ".join(value) if isinstance(value, list) else value})
+    if secret_fields(connector.kind):
+        facts.append({"label": _("Secret"), "value": _secret_words(connector)})
+    if not by_file:
+        facts.append({"label": _("Read"), "value": _schedule_words(connector)})
+    facts.append({"label": _("Set up by"), "value": connector.created_by.name})
+    return facts
+
+
+def _secret_words(connector: Connector) -> str:
+    try:
+        names = secret_names(connector)
+    except SealBroken as error:
+        return str(error)
+    labels = {field.name: field.label for field in secret_fields(connector.kind)}
+    return ", ".join(labels.get(name, name) for name in names) + _(" (sealed)") if names else _("none")
+
+
+def _schedule_words(connector: Connector) -> str:
+    minutes = connector.schedule_minutes
+    if not minutes:
+        return _("when somebody asks")
+    return ngettext("every minute", "every %(count)d minutes", minutes) % {"count": minutes}
+
+
+def _mapping_words(row: dict[str, Any]) -> dict[str, Any]:
+    return {
+        **row,
+        "dimension": Dimension(row["dimension"]).label,
+        "direction": Direction(row["direction"]).label,
+    }

@@ -1,0 +1,80 @@
+"""Reading a source now: trying it out, starting a run, uploading a file, one run with what was left out."""
+
+import uuid
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST, require_safe
+
+from evidence import policies
+from evidence.actions import syncs
+from evidence.actions.trials import try_out
+from evidence.files import FileTooLarge
+from evidence.forms import UploadForm
+from evidence.models import SyncRun
+from evidence.views.connectors import fetch
+from evidence.views.evidence import actor_of
+from evidence.views.presentation import connector_context, outcome, verdict_of
+
+
+@require_POST
+def test(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    """Answers directly: a trial changes nothing, so there is nothing to come back to."""
+    connector = fetch(request, pk)
+    trial = try_out(actor=actor_of(request), connector=connector)
+    return render(request, "evidence/connector.html", connector_context(actor_of(request), connector, trial=trial))
+
+
+@require_POST
+def sync(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    syncs.request_sync(actor=actor_of(request), connector=fetch(request, pk))
+    messages.success(request, _("The source will be read in a moment."))
+    return redirect("evidence:connector", pk=pk)
+
+
+@require_POST
+def upload(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    connector, actor = fetch(request, pk), actor_of(request)
+    form = UploadForm(request.POST, request.FILES)
+    if form.is_valid():
+        file = form.cleaned_data["file"]
+        try:
+            run = syncs.request_file_sync(actor=actor, connector=connector, name=file.name, chunks=file.chunks())
+        except FileTooLarge:
+            form.add_error("file", _("The file is larger than 20 MB. Split it, or compress it with gzip."))
+        else:
+            messages.success(request, _("The file was kept and will be read in a moment."))
+            return redirect("evidence:sync-run", pk=pk, run_pk=run.pk)
+    context = connector_context(actor, connector, upload=form)
+    return render(request, "evidence/connector.html", context, status=422)
+
+
+def _run(request: HttpRequest, pk: uuid.UUID, run_pk: uuid.UUID) -> SyncRun:
+    connector = fetch(request, pk)
+    found = SyncRun.objects.filter(connector=connector, pk=run_pk).select_related("connector", "requested_by").first()
+    if found is None:
+        raise Http404
+    return found
+
+
+@require_safe
+def run(request: HttpRequest, pk: uuid.UUID, run_pk: uuid.UUID) -> HttpResponse:
+    found = _run(request, pk, run_pk)
+    context = {
+        "run": found,
+        "connector": found.connector,
+        "outcome": outcome(found),
+        "verdict": verdict_of(found),
+        "may_retry": policies.may_retry(actor_of(request), found),
+        "left": max(found.counts.get("rejected", 0) - len(found.rejects), 0),
+    }
+    return render(request, "evidence/sync_run.html", context)
+
+
+@require_POST
+def retry(request: HttpRequest, pk: uuid.UUID, run_pk: uuid.UUID) -> HttpResponse:
+    syncs.retry_run(actor=actor_of(request), run=_run(request, pk, run_pk))
+    messages.success(request, _("The source will be read again in a moment."))
+    return redirect("evidence:sync-run", pk=pk, run_pk=run_pk)
