@@ -139,6 +139,8 @@ CACHES = {
     }
 }
 CELERY_BROKER_URL = BROKER_URL
+# Installations that share a broker take a queue each, so that their workers do not hear of each other's rows.
+CELERY_TASK_DEFAULT_QUEUE = text("TASK_QUEUE", "gatehouse")
 CELERY_RESULT_BACKEND = None
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True

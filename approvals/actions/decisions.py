@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy
 
 from approvals.actions.attestations import issue_attestation
 from approvals.actions.gates import judge_release, locked
-from approvals.actions.moves import concerned, inform, move, tell_of
+from approvals.actions.moves import concerned, inform, move, named, tell_of
 from approvals.choices import DecisionKind, LaneKey
 from approvals.grounds import Grounds, grounds_of
 from approvals.measurements import evidence_of
@@ -176,8 +176,8 @@ def _follow(actor: Actor, release: Release, decision: Decision) -> None:
     rejected = decision.kind == DecisionKind.REJECT
     verb, word = ("reject_release", "rejected") if rejected else ("return_release", "returned")
     move(actor, release, verb, f"{word} {name}: {decision.comment}", reason=decision.comment)
-    told = _("Release %(number)s was rejected: %(why)s") if rejected else _("Release %(number)s was returned: %(why)s")
-    inform(concerned(release), release, told % {"number": release.number, "why": decision.comment})
+    what = _("was rejected: %(why)s") if rejected else _("was returned for changes: %(why)s")
+    inform(concerned(release), release, f"{named(release)} {what % {'why': decision.comment}}")
 
 
 def _approve(actor: Actor, release: Release, name: str) -> None:
@@ -193,11 +193,7 @@ def _approve(actor: Actor, release: Release, name: str) -> None:
     move(actor, release, "approve_release", sentence, approved_at=now, expires_at=now + lasts)
     if release.environment == Environment.PRODUCTION and release.use_case.stage == Stage.PILOT:
         stages.advance(actor=actor, use_case=release.use_case, verb="go_live")
-    text = _("Release %(number)s for %(environment)s is approved.") % {
-        "number": release.number,
-        "environment": release.get_environment_display().lower(),
-    }
-    inform(concerned(release), release, text)
+    inform(concerned(release), release, _("%(release)s is approved.") % {"release": named(release)})
     # After commit, since keys are files: if it fails, the gate keeps denying and the sweep issues it.
     transaction.on_commit(lambda: issue_attestation(release_id=release.pk), robust=True)
 

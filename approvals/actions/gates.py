@@ -7,7 +7,7 @@ from django.db.models import OuterRef, Subquery
 from django.utils.translation import gettext as _
 
 from approvals import gating
-from approvals.actions.moves import concerned, inform, move, tell_of
+from approvals.actions.moves import concerned, inform, move, named, tell_of
 from approvals.actions.policies import GATE_KEEPER, fix_gate_criteria
 from approvals.choices import ReleaseState
 from approvals.declarations import declared_pattern
@@ -101,11 +101,8 @@ def suspend_release(*, actor: Actor, release_id: uuid.UUID, reason: str) -> Rele
     release = locked(release_id)
     name = f"release {release.number} of {release.use_case.reference}"
     move(actor, release, "suspend_release", f"suspended {name}: {reason}", reason=reason)
-    text = _(
-        "Release %(number)s for %(environment)s is suspended: %(reason)s The gate no longer lets it be deployed."
-    ) % {
-        "number": release.number,
-        "environment": release.get_environment_display().lower(),
+    text = _("%(release)s is suspended: %(reason)s The gate no longer lets it be deployed.") % {
+        "release": named(release),
         "reason": reason,
     }
     inform(concerned(release), release, text)

@@ -41,6 +41,15 @@ def move(actor: Actor, release: Release, verb: str, sentence: str, *, reason: st
     tell_of(actor, step.event, release, sentence, reason=reason)
 
 
+def named(release: Release) -> str:
+    """The release as the subject of a sentence to somebody who has several."""
+    return _("Release %(number)s of “%(title)s” for %(environment)s") % {
+        "number": release.number,
+        "title": release.use_case.title,
+        "environment": release.get_environment_display().lower(),
+    }
+
+
 def concerned(release: Release) -> list[User]:
     """Who has to know what becomes of it: the accountable owner and whoever proposed it."""
     account = release.proposed_by_account

@@ -8,7 +8,7 @@ from django.db.models import Max
 from django.utils.translation import gettext as _
 
 from approvals.actions.gates import judge_release, locked
-from approvals.actions.moves import concerned, inform, move, tell_of
+from approvals.actions.moves import concerned, inform, move, named, tell_of
 from approvals.actions.policies import fix_gate_criteria
 from approvals.choices import LaneKey
 from approvals.declarations import canonical, declare, digest_of, policy_in_force
@@ -31,7 +31,6 @@ def propose_release(
 
     What people will approve is written down here: declaration, tier, policy, lanes and who took part. Raises Refused.
     """
-    fix_gate_criteria(use_case=use_case)
     try:
         release = _propose(actor, use_case, version, Environment(environment), note)
     except IntegrityError as error:
@@ -49,6 +48,7 @@ def _propose(actor: Actor, use_case: UseCase, version: SystemVersion, environmen
     UseCase.objects.select_for_update(no_key=True).get(pk=use_case.pk)
     use_case = UseCase.objects.select_related("owner", "unit").get(pk=use_case.pk)
     require(may_propose_release(actor, use_case, version, environment))
+    fix_gate_criteria(use_case=use_case)
     policy = policy_in_force(use_case.tier)
     assert policy is not None
     text = canonical(
@@ -98,11 +98,7 @@ def _announce(actor: Actor, release: Release) -> None:
     deciders = deciders_of(release.use_case)
     proposer = actor.person.pk if actor.person else None
     asked = {user.pk: user for key in release.lanes for user in deciders.get(LaneKey(key), []) if user.pk != proposer}
-    text = _("Release %(number)s of “%(title)s” for %(environment)s waits for a decision.") % {
-        "number": release.number,
-        "title": release.use_case.title,
-        "environment": where,
-    }
+    text = _("%(release)s waits for a decision.") % {"release": named(release)}
     inform(list(asked.values()), release, text)
 
 
@@ -132,5 +128,5 @@ def withdraw_release(*, actor: Actor, release: Release, reason: str = "") -> Rel
     sentence = f"withdrew release {held.number} of {held.use_case.reference}{why}"
     move(actor, held, "withdraw_release", sentence, reason=reason)
     others = [person for person in concerned(held) if not actor.is_person(person.pk)]
-    inform(others, held, _("Release %(number)s was withdrawn.") % {"number": held.number})
+    inform(others, held, _("%(release)s was withdrawn.") % {"release": named(held)})
     return held

@@ -103,7 +103,7 @@ def _kept_alive(lease: Lease) -> Iterator[None]:
 
 
 @contextmanager
-def opened(connector: Connector, file_sha256: str = "", limits: Limits = Limits()) -> Iterator[Session]:
+def opened(connector: Connector, file_sha256: str = "", limits: Limits | None = None) -> Iterator[Session]:
     """A visit to the source: its secrets unsealed, the network only to where it may go. Raises SealBroken."""
     secrets = unseal(connector.pk, connector.secret)
     common: dict[str, Any] = {
@@ -115,7 +115,7 @@ def opened(connector: Connector, file_sha256: str = "", limits: Limits = Limits(
         yield Session(**common, source=path_of(file_sha256) if file_sha256 else None)
         return
     headers = connector_of(connector.kind).request_headers(connector.config, secrets)
-    with Transport(allowed_internal=allowed_endpoints(), headers=headers, limits=limits) as http:
+    with Transport(allowed_internal=allowed_endpoints(), headers=headers, limits=limits or Limits()) as http:
         yield Session(**common, http=http)
 
 

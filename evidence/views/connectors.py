@@ -14,7 +14,6 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from evidence import policies
 from evidence.actions import connectors as verbs
 from evidence.choices import ConnectorKind
-from evidence.connectors.registry import CONNECTORS
 from evidence.forms import ConnectorForm, MappingRows, SecretForm, UseCaseMappingForm, blame
 from evidence.models import Connector
 from evidence.querysets import last_runs
@@ -40,10 +39,11 @@ def listing(request: HttpRequest) -> HttpResponse:
     for_insiders(request)
     found = list(Connector.objects.order_by("name")[:LISTED])
     runs = last_runs(found)
+    rows = [{"connector": each, "runs": ticks_of(runs[each.pk]), "newest": runs[each.pk][-1:]} for each in found]
     context = {
-        "rows": [{"connector": each, "runs": ticks_of(runs[each.pk]), "last": (runs[each.pk] or [None])[-1]} for each in found],
+        "rows": rows,
         "may_configure": policies.may_configure_connectors(actor_of(request)),
-    }  # fmt: skip
+    }
     return render(request, "evidence/connectors.html", context)
 
 
@@ -56,8 +56,8 @@ def create(request: HttpRequest) -> HttpResponse:
     if kind not in ConnectorKind.values:
         if request.method == "POST":
             raise Http404
-        kinds = [(value, label, (CONNECTORS[value].__doc__ or "").strip()) for value, label in ConnectorKind.choices]
-        return render(request, "evidence/choose_kind.html", {"kinds": kinds, "may_configure": may})
+        context = {"kinds": ConnectorKind.choices, "may_configure": may}
+        return render(request, "evidence/choose_kind.html", context)
     form = ConnectorForm(kind, request.POST if request.method == "POST" else None)
     if form.is_bound and form.is_valid():
         try:

@@ -42,14 +42,20 @@ def use_case(request: HttpRequest, reference: str) -> HttpResponse:
     runs, older = _page_of_runs(found, request.GET.get("before", ""))
     use = daily_use(found)
     told = cost_days(use)
-    thresholds = thresholds_of(found)
     drawn = [row for row in rows if chosen in ("", row.dimension)]
     context = {
         "use_case": found,
         "tab": "evidence:use-case",
         "dimensions": [(name, Dimension(name).label) for name in dimensions],
         "chosen": chosen,
-        "required": thresholds.get(chosen),
+        "score_headers": [
+            _("Finished"),
+            _("Dimension"),
+            _("Version"),
+            _("Passed"),
+            _("Judge failures"),
+            _("Not judged"),
+        ],
         "score_rows": [_score_cells(row) for row in reversed(drawn[-TABLE:])],
         "runs": runs,
         "older": older,
@@ -57,6 +63,7 @@ def use_case(request: HttpRequest, reference: str) -> HttpResponse:
         "totals": cost_totals(use),
         "tokens": sum(row.tokens for row in use),
         "requests": sum(row.requests for row in use),
+        "cost_headers": [_("Day"), _("Cost"), _("Tokens")],
         "cost_rows": [
             (day.isoformat(), "" if cost is None else f"{cost:.2f} {told.currency}", f"{tokens:,}")
             for day, cost, tokens in zip(told.days, told.cost, told.tokens, strict=True)

@@ -70,7 +70,9 @@ def test_new_evidence_reopens_the_gate_and_suspends_the_release(cast: Cast) -> N
     event = AuditEvent.objects.filter(object_id=release.pk, payload__action="release.suspended").get()
     assert event.payload["actor"] == {"kind": "worker", "name": "gate keeper"}
     assert event.payload["data"]["reason"] == release.state_reason
-    told = Notice.objects.filter(text__startswith="Release 1 for production is suspended")
+    told = Notice.objects.filter(
+        text__startswith="Release 1 of “Policy assistant” for production is suspended: Safety failed"
+    )
     assert set(told.values_list("person__username", flat=True)) == {"olivia", "dev"}
     assert OutboxMessage.objects.filter(body__contains="is suspended", recipient="olivia@example.org").count() == 1
 

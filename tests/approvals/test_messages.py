@@ -1,16 +1,21 @@
 """From the evidence's announcement to the suspended release, with and without a broker."""
 
+import hashlib
 import uuid
+from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from approvals.choices import ReleaseState
 from approvals.models import Release
 from approvals.tasks import reevaluate_gates, sweep_stale_gates
+from evidence.actions.ingestion import record_evaluation_run
 from evidence.events import evidence_recorded
 from evidence.models import EvaluationRun
-from tests.approvals.story import a_run, approved
+from evidence.readings import CaseReading, EvaluationRunReading, ScoreReading
+from tests.approvals.story import DIMENSIONS, a_release, a_run, approved, sign
 from tests.cast import Cast
 
 
@@ -48,4 +53,72 @@ def test_a_dead_broker_costs_only_promptness(cast: Cast, monkeypatch: pytest.Mon
     assert [answer for _receiver, answer in announce(release)] == [None]
     assert Release.objects.get(pk=release.pk).state == ReleaseState.APPROVED
     sweep_stale_gates()
+    assert Release.objects.get(pk=release.pk).state == ReleaseState.SUSPENDED
+
+
+def a_reading(name: str, passed: int, cases: int = 320) -> EvaluationRunReading:
+    """A run as a source tells it: `passed` of the cases are good on every dimension."""
+
+    def score(dimension: str, good: bool) -> ScoreReading:
+        return ScoreReading(
+            metric=dimension,
+            dimension=dimension,
+            value=Decimal(int(good)),
+            state="scored",
+            error="",
+            judge_kind="code",
+            judge_name="exact",
+            judge_version="1",
+            scale_min=Decimal(0),
+            scale_max=Decimal(1),
+            direction="higher",
+            threshold=Decimal("0.5"),
+            passed=good,
+        )
+
+    return EvaluationRunReading(
+        external_id=name,
+        name=name,
+        url="",
+        started_at=None,
+        finished_at=timezone.now(),
+        use_case_key="",
+        version_digest="",
+        dataset_name="questions",
+        dataset_version="1",
+        dataset_digest="",
+        model_name="",
+        application_commit="",
+        environment="",
+        cases=tuple(
+            CaseReading(f"q{index}", "common_question", 1, tuple(score(each, index < passed) for each in DIMENSIONS))
+            for index in range(cases)
+        ),
+        raw_sha256=hashlib.sha256(f"{name}{passed}".encode()).hexdigest(),
+    )
+
+
+def test_a_revised_run_travels_from_ingestion_to_suspension(
+    cast: Cast, monkeypatch: pytest.MonkeyPatch, django_capture_on_commit_callbacks: Any
+) -> None:
+    monkeypatch.setattr(reevaluate_gates, "apply_async", lambda args, **_more: reevaluate_gates(*args))
+    release = a_release(cast, evidence=False)
+
+    def push(passed: int) -> str:
+        with django_capture_on_commit_callbacks(execute=True):
+            return record_evaluation_run(
+                actor=cast.actor("ingest"),
+                use_case=release.use_case,
+                version=release.system_version,
+                reading=a_reading("nightly", passed),
+                source="push:ingest",
+            ).change
+
+    assert push(320) == "created"
+    for lane in release.lanes:
+        sign(cast, release, lane)
+    assert Release.objects.get(pk=release.pk).state == ReleaseState.APPROVED
+    assert push(320) == "unchanged"
+    assert Release.objects.get(pk=release.pk).state == ReleaseState.APPROVED
+    assert push(250) == "revised"
     assert Release.objects.get(pk=release.pk).state == ReleaseState.SUSPENDED

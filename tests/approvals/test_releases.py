@@ -24,10 +24,11 @@ def refused(
 ) -> list[str]:
     """The codes of the refusal, after making sure that nothing was proposed."""
     version = more.get("version") or use_case.versions.first()
-    before = Release.objects.count()
+    before = (Release.objects.count(), Fact.objects.filter(use_case=use_case).count(), AuditEvent.objects.count())
     with pytest.raises(Refused) as caught:
         propose_release(actor=cast.actor(by), use_case=use_case, version=version, environment=environment)  # type: ignore[arg-type]
-    assert Release.objects.count() == before
+    after = (Release.objects.count(), Fact.objects.filter(use_case=use_case).count(), AuditEvent.objects.count())
+    assert after == before
     return [reason.code for reason in caught.value.reasons]
 
 

@@ -4,6 +4,7 @@ import copy
 import json
 import uuid
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -28,6 +29,7 @@ from tests.evidence.test_connectors import mlflow
 from tests.usecases.scenes import codes, sentences
 from usecases.models import SystemVersion
 
+FIELDS = ("metric", "dimension", "scale_min", "scale_max", "direction", "threshold", "kind")
 NOW = datetime(2026, 11, 20, 12, 34, 56, tzinfo=UTC)
 
 
@@ -224,14 +226,10 @@ def reading_from(cast: Cast, source: tuple[Server, Mlflow], version: SystemVersi
         for run in system.runs:
             tag(run, **names)
     allow_host(actor=cast.actor("sam"), host="127.0.0.1", port=server.port, reason="test")
-    rows = [
-        {
-            "metric": m.metric, "dimension": m.dimension if m.dimension in Dimension.values else "coherence", "scale_min": str(m.scale_min), "scale_max": str(m.scale_max),
-            "direction": m.direction, "threshold": str(m.threshold if m.threshold is not None else m.scale_max),
-            "kind": m.kind,
-        }
-        for m in MAPPINGS
-    ]  # fmt: skip
+    known = [replace(m, dimension=m.dimension if m.dimension in Dimension.values else "coherence") for m in MAPPINGS]
+    rows = [{name: getattr(m, name) for name in FIELDS} for m in known]
+    for row in rows:
+        row["threshold"] = row["scale_max"] if row["threshold"] is None else row["threshold"]
     connector = create_connector(
         actor=cast.actor("petra"),
         kind="mlflow",

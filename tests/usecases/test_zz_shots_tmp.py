@@ -61,7 +61,7 @@ def test_shots(committed_cast, live_server):
                     from usecases.actions.discovery import answer_question
                     answer_question(actor=cast.actor("arno"), use_case=uc, question="reuse", value="Arno's text.", seen_revision=1)
                     page.fill("#a-reuse", "Olivia again."); page.wait_for_timeout(1800)
-                    print("CONFLICT", page.inner_text("#state-reuse"), "|", page.input_value("#a-reuse"))
+                    print("PROBLEM", page.inner_text("#problem") if page.locator("#problem").count() else ""); print("CONFLICT", page.inner_text("#state-reuse"), "|", page.input_value("#a-reuse"))
                     page.screenshot(path=f"{out}/conflict.png"); page.click("text=Replace it with my text"); page.wait_for_timeout(800); print("REPLACED", page.inner_text("#state-reuse"))
                     page.goto(live_server.url + "/use-cases/new/"); page.locator("input[name=title]").press_sequentially("Refund helpers"); page.wait_for_timeout(1200)
                     print("SIMILAR", page.inner_text("#similar"))

@@ -95,10 +95,8 @@ def answer(request: HttpRequest, reference: str, question: str) -> HttpResponse:
 def _respond(request: HttpRequest, use_case: UseCase, shown: Shown, status: int) -> HttpResponse:
     if not wants_fragment(request):
         return _page(request, use_case, shown, status)
-    response = _fragment(request, use_case, shown, status)
-    # The page's script swaps a refusal only where the portal says so.
-    response["HX-Retarget"] = f"#state-{shown.question.key}"
-    return response
+    # To the page's script 422 means: what came back belongs where the answer would have gone.
+    return _fragment(request, use_case, shown, status=422)
 
 
 def _fragment(request: HttpRequest, use_case: UseCase, shown: Shown, status: int = 200) -> HttpResponse:

@@ -68,7 +68,8 @@ def version(request: HttpRequest, reference: str, number: int) -> HttpResponse:
     texts = prompt_texts(found.manifest)
     context = {
         "use_case": use_case,
-        "version": found,
+        # Not `version`: that is the portal's own, shown at the foot of every page.
+        "declared": found,
         "before": before,
         "changes": difference(_manifest(before), _manifest(found)) if before else [],
         "parts": parts_of(found.manifest),

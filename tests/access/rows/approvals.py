@@ -1,4 +1,8 @@
-"""Who may do what on the approvals floor. POST rows send too little, so that nothing changes."""
+"""Who may do what on the approvals floor.
+
+UC-0001 has a proposed release for test without enough evidence, UC-0003 an approved and attested one. Signing without
+the right digest is a conflict (409) for whoever holds the lane, and forbidden (403) to everybody else who sees it.
+"""
 
 from typing import Any
 
@@ -6,44 +10,73 @@ from tests.access.rows import Row
 
 CASE = {"reference": "UC-0001"}
 RELEASE = {"reference": "UC-0001", "number": 1}
-EVERYBODY = ("olivia", "arno", "rafael", "amina", "sam", "priya", "leo", "dev", "petra", "fiona", "aud", "admin")
+APPROVED = {"reference": "UC-0003", "number": 1}
+PK, APPROVED_PK = {"pk": "@release"}, {"pk": "@approved"}
+WRONG_DIGEST = "0" * 64
+
+SEEING = ("olivia", "arno", "rafael", "amina", "sam", "priya", "leo", "dev", "petra", "fiona", "aud", "admin")
 MACHINES = ("pipeline", "ingest")
-NO_ID = {"pk": "00000000-0000-7000-8000-000000000000"}
+PROPOSING = ("olivia", "dev", "petra")
+# Who may sign each lane of the proposed release: the owner, and the roles that took no part in it.
+SIGNING = {"business": ("olivia",), "technical": ("amina", "petra"), "security": ("sam",)}
 
 
-def seen(status: int = 200) -> dict[str, int]:
-    """Everybody whose grants let them see the use case."""
-    return dict.fromkeys(EVERYBODY, status)
+def seen(status: int, **special: int) -> dict[str, int]:
+    """Everybody whose grants let them see the use case, some of them otherwise."""
+    return {**dict.fromkeys(SEEING, status), **special}
 
 
-def api(status: int, machines: int | None = None) -> dict[str, int]:
-    return {**seen(status), **dict.fromkeys(MACHINES, status if machines is None else machines)}
+def api(status: int, **special: int) -> dict[str, int]:
+    return {**dict.fromkeys((*SEEING, *MACHINES), status), **special}
 
 
-def page(name: str, kwargs: dict[str, Any], status: int = 200) -> Row:
-    return Row(name=f"approvals:{name}", method="GET", kwargs=kwargs, allowed=seen(status))
+def get(name: str, kwargs: dict[str, Any]) -> Row:
+    return Row(name=f"approvals:{name}", method="GET", kwargs=kwargs, allowed=seen(200))
+
+
+def signed(verb: str, lane: str) -> list[Row]:
+    """The same signature on the page and over the API."""
+    holders = dict.fromkeys(SIGNING[lane], 409)
+    words = {"lane": lane, "digest": WRONG_DIGEST, "comment": "Looked at it."}
+    return [
+        Row(f"approvals:{verb}", "POST", RELEASE, words, seen(403, **holders), anonymous=401),
+        Row(f"api-release-{verb}", "POST", PK, words, api(403, **holders), anonymous=401),
+    ]
 
 
 ROWS: list[Row] = [
     Row(name="home", method="GET", others=200),
     Row(name="keyset", method="GET", others=200, anonymous=200),
-    page("releases", CASE),
+    get("releases", CASE),
     Row(name="approvals:releases", method="POST", kwargs=CASE, data={}, allowed=seen(422), anonymous=401),
-    page("panel", CASE),
-    page("release", RELEASE, 404),
-    page("attestations", RELEASE, 404),
-    *(
-        Row(name=f"approvals:{verb}", method="POST", kwargs=RELEASE, data={}, others=404, anonymous=401)
-        for verb in ("approve", "reject", "return", "withdraw")
+    get("panel", CASE),
+    get("release", RELEASE),
+    get("attestations", APPROVED),
+    Row("approvals:attestations", "GET", RELEASE, others=404),
+    *signed("approve", "security"),
+    *signed("reject", "business"),
+    *signed("return", "technical"),
+    Row("approvals:withdraw", "POST", RELEASE, {}, seen(403, **dict.fromkeys(PROPOSING, 303)), anonymous=401),
+    Row(
+        "api-release-withdraw", "POST", PK, {}, api(403, **dict.fromkeys((*PROPOSING, "pipeline"), 200)), anonymous=401
     ),
-    Row(name="api-releases", method="GET", others=200, anonymous=401),
-    Row(name="api-releases", method="POST", data={}, others=400, anonymous=401),
-    Row(name="api-release", method="GET", kwargs=NO_ID, others=404, anonymous=401),
-    *(
-        Row(name=f"api-release-{verb}", method="POST", kwargs=NO_ID, data={}, others=404, anonymous=401)
-        for verb in ("approve", "reject", "return", "withdraw")
+    Row("api-releases", "GET", others=200, anonymous=401),
+    Row(
+        "api-releases",
+        "POST",
+        data={"use_case": "UC-0001", "version": WRONG_DIGEST, "environment": "test"},
+        allowed=api(400),
+        anonymous=401,
     ),
-    Row(name="api-release-verdict", method="GET", kwargs=NO_ID, others=404, anonymous=401),
-    Row(name="api-release-attestations", method="GET", kwargs=NO_ID, others=404, anonymous=401),
-    Row(name="api-gate-check", method="POST", data={}, others=400, anonymous=401),
+    Row("api-release", "GET", PK, allowed=api(200), anonymous=401),
+    Row("api-release-verdict", "GET", PK, allowed=api(200), anonymous=401),
+    Row("api-release-attestations", "GET", APPROVED_PK, allowed=api(200), anonymous=401),
+    Row(
+        "api-gate-check",
+        "POST",
+        data={"use_case": "UC-0001", "environment": "test", "digest": WRONG_DIGEST, "nonce": "n"},
+        allowed={"pipeline": 200},
+        others=403,
+        anonymous=401,
+    ),
 ]

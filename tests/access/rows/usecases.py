@@ -1,0 +1,117 @@
+"""Who may do what in the register, on UC-0001: Olivia's, cleared for pilot. Every request is taken back afterwards."""
+
+from typing import Any
+
+from tests.access.rows import Row
+from tests.usecases.scenes import MANIFEST
+
+CASE = {"reference": "UC-0001"}
+QUESTION = {**CASE, "question": "reuse"}
+ITEM = {**CASE, "item": "PC08"}
+NUMBER = {**CASE, "number": 1}
+USE = {"pk": "@data_use"}
+SOURCE = {"pk": "@data_source"}
+EVERYBODY = ("olivia", "arno", "rafael", "amina", "sam", "priya", "leo", "dev", "petra", "fiona", "aud", "admin")
+MACHINES = ("pipeline", "ingest")
+EDITORS = ("olivia", "arno")
+DESCRIPTION = {"title": "Refunds", "business_outcome": "Faster.", "user_group": "Agents.", "pattern": "agent"}
+CONCLUSION = {"tier": "high", "rationale": "Raised."}
+
+
+def seen(status: int = 200, **others: int) -> dict[str, int]:
+    """Everybody whose grants let them see the use case; some with another status."""
+    return {**dict.fromkeys(EVERYBODY, status), **others}
+
+
+def machines_too(status: int, **others: int) -> dict[str, int]:
+    return {**seen(status), **dict.fromkeys(MACHINES, status), **others}
+
+
+def only(people: tuple[str, ...], status: int) -> dict[str, int]:
+    return dict.fromkeys(people, status)
+
+
+def page(name: str, kwargs: dict[str, Any] = CASE) -> Row:
+    return Row(name=f"usecases:{name}", method="GET", kwargs=kwargs, allowed=seen())
+
+
+def sent(name: str, kwargs: dict[str, Any], allowed: dict[str, int], data: Any = None, others: int = 404) -> Row:
+    return Row(
+        name=f"usecases:{name}",
+        method="POST",
+        kwargs=kwargs,
+        data=data or {},
+        allowed=allowed,
+        others=others,
+        anonymous=401,
+    )
+
+
+def api(
+    name: str,
+    kwargs: dict[str, Any],
+    method: str,
+    allowed: dict[str, int],
+    data: Any = None,
+    others: int = 404,
+) -> Row:
+    data = None if method == "GET" else data or {}
+    return Row(
+        name=f"api-{name}", method=method, kwargs=kwargs, data=data, allowed=allowed, others=others, anonymous=401
+    )
+
+
+ROWS: list[Row] = [
+    *(
+        Row(name=f"usecases:{name}", method="GET", others=200)
+        for name in ("list", "similar", "register", "data-sources", "new-data-source")
+    ),
+    sent("register", {}, {}, others=422),
+    sent("new-data-source", {}, {}, others=422),
+    *(page(name) for name in ("detail", "edit", "history", "discovery", "data", "checklist", "risk", "versions")),
+    page("version", NUMBER),
+    # The catalogue is open; which use cases a source serves is told only as far as one may see them.
+    Row(name="usecases:data-source", method="GET", kwargs=SOURCE, others=200),
+    sent("edit", CASE, seen(403, **only(EDITORS, 302)), DESCRIPTION),
+    sent("stop", CASE, seen(403, olivia=302), {"reason": "No budget."}),
+    sent("add-to-team", CASE, seen(422)),
+    sent("remove-from-team", CASE, seen(422)),
+    sent("answer", QUESTION, seen(403, **only(EDITORS, 303)), {"value": "The connection.", "seen_revision": "0"}),
+    sent("data", CASE, seen(422)),
+    sent("approve-data-use", USE, seen(403, petra=302)),
+    sent("refuse-data-use", USE, seen(403, petra=302), {"note": "Not this."}),
+    sent("confirm-item", ITEM, seen(403, **only(EDITORS, 302)), {"evidence": "The dashboard."}),
+    # Nothing stands that could be withdrawn.
+    sent("withdraw-item", ITEM, {}),
+    sent("submit-review", CASE, seen(403, **only(EDITORS, 302))),
+    # The only review is concluded: no more for anybody, and for most not at all.
+    sent("conclude-review", NUMBER, seen(403, rafael=409), CONCLUSION),
+    sent("return-review", NUMBER, seen(403, rafael=409), {"rationale": "Again."}),
+    sent("versions", CASE, seen(422)),
+    api("use-cases", {}, "GET", {}, others=200),
+    api("use-cases", {}, "POST", {}, others=400),
+    api("data-sources", {}, "GET", {}, others=200),
+    api("data-sources", {}, "POST", {}, others=400),
+    *(
+        api(name, CASE, "GET", machines_too(200))
+        for name in ("use-case", "versions", "answers", "data-uses", "checklist", "risk-reviews")
+    ),
+    api("version", NUMBER, "GET", machines_too(200)),
+    api("use-case", CASE, "PATCH", machines_too(403, **only(EDITORS, 200)), {"title": "Refunds"}),
+    api(
+        "versions",
+        CASE,
+        "POST",
+        machines_too(403, **only(("dev", "petra", "pipeline"), 201)),
+        {"label": "next", "manifest": {**MANIFEST, "parameters": {"top_k": 7}}},
+    ),
+    api("answer", QUESTION, "PUT", machines_too(403, **only(EDITORS, 200)), {"value": "The connection."}),
+    api("data-uses", CASE, "POST", machines_too(400)),
+    api("approve-data-use", USE, "POST", machines_too(403, petra=200)),
+    api("refuse-data-use", USE, "POST", machines_too(403, petra=200), {"note": "Not this."}),
+    api("confirm-item", ITEM, "POST", machines_too(403, **only(EDITORS, 201)), {"evidence": "The dashboard."}),
+    api("withdraw-item", ITEM, "POST", {}),
+    api("risk-reviews", CASE, "POST", machines_too(403, **only(EDITORS, 201))),
+    api("conclude-review", NUMBER, "POST", machines_too(403, rafael=409), CONCLUSION),
+    api("return-review", NUMBER, "POST", machines_too(403, rafael=409), {"rationale": "Again."}),
+]
