@@ -139,7 +139,7 @@ def _mapping_row(row: Mapping[str, Any]) -> dict[str, Any]:
         raise ValueError(_("Say on which scale %(metric)s is given. It cannot be guessed.") % {"metric": metric})
     if threshold is None and kind != "boolean":
         raise ValueError(_("Say from which value on a case passes %(metric)s.") % {"metric": metric})
-    told = (metric, str(row["dimension"]), low, high, row["direction"], threshold, kind)
+    told: tuple[Any, ...] = (metric, str(row["dimension"]), low, high, row["direction"], threshold, kind)
     DimensionMapping(*told)
     texts = {name: None if value is None else str(value) for name, value in zip(_STORED, told, strict=True)}
     return dict(texts)

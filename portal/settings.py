@@ -171,7 +171,10 @@ AUTHENTICATION_BACKENDS = [
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
-    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {
+        "NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator",
+        "OPTIONS": {"user_attributes": ("username", "name", "email")},
+    },
 ]
 LOCAL_SIGN_IN = flag("LOCAL_SIGN_IN", True)
 LOGIN_URL = "sign-in"
@@ -342,6 +345,11 @@ SPECTACULAR_SETTINGS = {
     "COMPONENT_SPLIT_REQUEST": True,
     "SERVE_PERMISSIONS": ["portal.api.authentication.SignedIn"],
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
+    # Several inputs have a field named “kind”; their words get names of their own.
+    "ENUM_NAME_OVERRIDES": {
+        "ConnectorKindEnum": "evidence.choices.ConnectorKind",
+        "JudgeKindEnum": "evidence.choices.JudgeKind",
+    },
 }
 
 LOGGING = logs.configuration(level=text("LOG_LEVEL", "INFO"))

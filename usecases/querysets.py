@@ -53,7 +53,7 @@ class UseCaseQuerySet(models.QuerySet["UseCase"]):
         return found
 
     def search(self, words: str) -> Self:
-        """Those whose reference, title, outcome or users hold these words, by beginnings or nearly so in the title."""
+        """Those whose reference, title, outcome or users hold words that begin so; failing that, similar titles."""
         if found := _REFERENCE.fullmatch(words.strip()):
             return self.filter(number=int(found[1]))
         parts = _WORD.findall(words)
@@ -61,7 +61,9 @@ class UseCaseQuerySet(models.QuerySet["UseCase"]):
             return self
         prefixes = " & ".join(f"{part}:*" for part in parts[:12])
         text = SearchQuery(prefixes, config="simple", search_type="raw")
-        return self.filter(Q(search=text) | Q(title__trigram_similar=words))
+        exact = self.filter(search=text)
+        # Near misses only help when nothing was hit; beside hits they would be noise.
+        return exact if exact.exists() else self.filter(title__trigram_similar=words)
 
     def narrowed(
         self,

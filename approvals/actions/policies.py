@@ -1,5 +1,8 @@
 """Publishing gate policies, and telling the register which one a use case will be judged by."""
 
+from decimal import Decimal
+from typing import Any
+
 from django.db import transaction
 from django.utils import timezone
 
@@ -56,8 +59,23 @@ def fix_gate_criteria(*, use_case: UseCase) -> None:
         actor=worker(GATE_KEEPER),
         use_case=use_case,
         name="gate_criteria",
-        value={"tier": policy.tier, "version": policy.version, "digest": policy.digest},
+        value={
+            "tier": policy.tier,
+            "version": policy.version,
+            "digest": policy.digest,
+            "thresholds": _pass_shares(policy.definition["criteria"], use_case.pattern),
+        },
         statement=f"Judged by gate policy {policy.tier} {policy.version} with {count} criteria.",
         source=FactSource.VERB,
         confidence="stated",
     )
+
+
+def _pass_shares(criteria: list[dict[str, Any]], pattern: str) -> dict[str, str]:
+    """The share of cases that has to pass, by dimension, for the chart of scores on the floor below."""
+    shares: dict[str, str] = {}
+    for row in criteria:
+        if not row.get("patterns") or pattern in row["patterns"]:
+            limit = Decimal(str(row["threshold"]))
+            shares[row["dimension"]] = str(limit if row["statistic"] == "pass_rate" else 1 - limit)
+    return shares

@@ -172,6 +172,7 @@ def enable_connector(*, actor: Actor, connector: Connector) -> Connector:
 def allow_host(*, actor: Actor, host: str, port: int, reason: str) -> AllowedHost:
     """Let connectors reach this internal address. Raises Refused, ValidationError by field."""
     require(policies.may_allow_hosts(actor))
+    assert actor.person is not None
     key, reason = host_key(host.strip()), reason.strip()
     try:
         check_host(key)
@@ -212,8 +213,8 @@ def _free_name(name: str, connector: Connector | None) -> str:
     name = name.strip()
     if not 0 < len(name) <= 120 or "\x00" in name:
         raise ValidationError({"name": [_("A name has 1 to 120 characters.")]})
-    taken = Connector.objects.filter(name=name).exclude(pk=connector.pk if connector else None)
-    if taken.exists():
+    holder = Connector.objects.filter(name=name).first()
+    if holder is not None and holder != connector:
         raise ValidationError({"name": [_("There is a connector of this name already.")]})
     return name
 

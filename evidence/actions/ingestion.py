@@ -3,6 +3,7 @@
 import hashlib
 from dataclasses import dataclass
 from datetime import timedelta
+from decimal import Decimal
 from functools import partial
 from typing import Any, Literal
 
@@ -95,7 +96,7 @@ def require_countable(reading: EvaluationRunReading) -> None:
 
 
 def _require_case(case: CaseReading, seen: set[tuple[str, int]]) -> None:
-    about: dict[str, object] = {"item": case.item_id[:80], "trial": case.trial}
+    about: dict[str, Any] = {"item": case.item_id[:80], "trial": case.trial}
     if not case.item_id or len(case.item_id) > LONGEST_ID:
         raise ValidationError(_("The item id “%(item)s…” is empty or has more than 200 characters.") % about)
     key = (line(case.item_id, LONGEST_ID), case.trial)
@@ -112,7 +113,7 @@ def _require_case(case: CaseReading, seen: set[tuple[str, int]]) -> None:
         _require_score(score, about)
 
 
-def _require_score(score: ScoreReading, about: dict[str, object]) -> None:
+def _require_score(score: ScoreReading, about: dict[str, Any]) -> None:
     if not score.metric or len(score.metric) > LONGEST_METRIC:
         raise ValidationError(_("A metric's name has 1 to 120 characters: %(metric)s.") % about)
     if score.dimension not in Dimension.values:
@@ -122,12 +123,12 @@ def _require_score(score: ScoreReading, about: dict[str, object]) -> None:
         raise ValidationError(
             _("The metric %(metric)s has no threshold. Say from which value on a case passes.") % about
         )
-    bounds = [score.scale_min, score.scale_max, score.threshold or 0, score.value or 0]
+    bounds = [score.scale_min, score.scale_max, score.threshold or Decimal(0), score.value or Decimal(0)]
     if any(abs(bound) >= LARGEST_VALUE for bound in bounds):
         raise ValidationError(_("A number of %(metric)s is too large to be a score.") % about)
 
 
-def threshold_of(score: ScoreReading) -> Any:
+def threshold_of(score: ScoreReading) -> Decimal | None:
     """Where the score passes: as declared, or the good end of the scale for yes-or-no; None when nobody said."""
     if score.threshold is not None:
         return score.threshold
@@ -188,12 +189,14 @@ def _copy_scores(run: EvaluationRun, cases: tuple[CaseReading, ...]) -> None:
         for case in cases:
             item, kind = line(case.item_id, LONGEST_ID), ItemKind(case.item_kind).value
             for score in case.scores:
+                threshold = threshold_of(score)
+                assert threshold is not None
                 copy.write_row(
                     (
                         run.pk, item, kind, case.trial, score.dimension, line(score.metric, LONGEST_METRIC),
                         score.state, None if score.value is None else score.value.quantize(PLACES),
                         score.scale_min.quantize(PLACES), score.scale_max.quantize(PLACES), score.direction,
-                        threshold_of(score).quantize(PLACES), score.passed, score.judge_kind,
+                        threshold.quantize(PLACES), score.passed, score.judge_kind,
                         line(score.judge_name, 200), line(score.judge_version, 120), line(score.error, 500),
                     )
                 )  # fmt: skip

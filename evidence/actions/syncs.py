@@ -24,7 +24,7 @@ from portal.audit import record
 
 log = structlog.get_logger(__name__)
 
-LEASE = timedelta(seconds=60)
+LEASE_SECONDS = 60
 ATTEMPTS = 5
 LONGEST_WAIT = 900.0
 UNHEARD = timedelta(seconds=20)
@@ -132,7 +132,8 @@ def _period(now: datetime, minutes: int | None) -> datetime:
 
 
 _CLAIM = """
-UPDATE sync_run r SET state = 'running', token = %(token)s, lease_until = clock_timestamp() + %(lease)s,
+UPDATE sync_run r SET state = 'running', token = %(token)s,
+    lease_until = clock_timestamp() + make_interval(secs => %(lease)s),
     attempt = attempt + 1, started_at = COALESCE(r.started_at, clock_timestamp()), error = '', error_kind = '',
     rejects = '[]', counts = counts - 'found' - 'unchanged' - 'rejected'
 FROM connector c
@@ -147,7 +148,7 @@ def claim(run_id: uuid.UUID) -> Lease | None:
     token = uuid.uuid4()
     try:
         with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute(_CLAIM, {"token": token, "lease": LEASE, "run": run_id})
+            cursor.execute(_CLAIM, {"token": token, "lease": LEASE_SECONDS, "run": run_id})
             row = cursor.fetchone()
     except IntegrityError:
         return None  # another run of this connector is at work; the sweep rings again
@@ -156,12 +157,13 @@ def claim(run_id: uuid.UUID) -> Lease | None:
 
 def heartbeat(lease: Lease) -> bool:
     """Extend the lease; False when it is lost."""
-    statement = (
-        "UPDATE sync_run SET lease_until = clock_timestamp() + %s WHERE id = %s AND token = %s AND state = 'running'"
-    )
+    statement = """
+        UPDATE sync_run SET lease_until = clock_timestamp() + make_interval(secs => %s)
+        WHERE id = %s AND token = %s AND state = 'running'
+    """
     with connection.cursor() as cursor:
-        cursor.execute(statement, [LEASE, lease.run_id, lease.token])
-        return cursor.rowcount == 1
+        cursor.execute(statement, [LEASE_SECONDS, lease.run_id, lease.token])
+        return bool(cursor.rowcount == 1)
 
 
 def hold(lease: Lease) -> SyncRun:

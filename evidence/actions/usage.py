@@ -216,7 +216,7 @@ def _stage(rows: Iterable[_Row]) -> None:
     columns = ", ".join(_COLUMNS)
     with connection.cursor() as cursor:
         cursor.execute(
-            f"CREATE TEMPORARY TABLE IF NOT EXISTS staged_usage ON COMMIT DROP AS SELECT {columns} FROM usage_record"  # noqa: S608
+            f"CREATE TEMPORARY TABLE IF NOT EXISTS staged_usage ON COMMIT DROP AS SELECT {columns} FROM usage_record"  # noqa: S608  # nosec B608
             " WITH NO DATA"
         )
         # A second recording in one transaction finds the first one's rows.
@@ -232,7 +232,7 @@ def _remove_others(source: str, covers: tuple[date, date]) -> Counter[uuid.UUID]
     statement = f"""
         DELETE FROM usage_record u WHERE u.source = %s AND u.day BETWEEN %s AND %s
         AND NOT EXISTS (SELECT FROM staged_usage s WHERE {same}) RETURNING u.use_case_id
-    """  # noqa: S608 (our own column names)
+    """  # noqa: S608  # nosec B608 (our own column names)
     with connection.cursor() as cursor:
         cursor.execute(statement, [source, *covers])
         return Counter(row[0] for row in cursor.fetchall())
@@ -248,7 +248,7 @@ def _upsert() -> tuple[Counter[uuid.UUID], Counter[uuid.UUID]]:
         ON CONFLICT ({", ".join(_KEY)}) DO UPDATE SET {values}, changed_at = now()
         WHERE ({old}) IS DISTINCT FROM ({new})
         RETURNING u.use_case_id, u.xmax = 0
-    """  # noqa: S608 (our own column names)
+    """  # noqa: S608  # nosec B608 (our own column names)
     created: Counter[uuid.UUID] = Counter()
     changed: Counter[uuid.UUID] = Counter()
     with connection.cursor() as cursor:

@@ -4,6 +4,7 @@ import uuid
 from typing import Any
 
 from django.http import Http404
+from django.utils.translation import gettext as _
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import status
 from rest_framework.exceptions import ValidationError
@@ -31,7 +32,7 @@ def push_source(actor: Actor) -> str:
     return f"push:{holder.pk if holder else actor.name}"
 
 
-def reading_of(pushed: dict[str, Any], body: dict[str, Any]) -> EvaluationRunReading:
+def reading_of(pushed: dict[str, Any], body: Any) -> EvaluationRunReading:
     """The reading of a checked push. The hash is over all that was sent."""
     version = pushed["version"].removeprefix("sha256:")
     document = {key: value for key, value in body.items() if key != "version"} | {"version_digest": version}
@@ -81,7 +82,7 @@ class EvaluationRuns(ListAPIView[EvaluationRun]):
         digest = pushed["version"].removeprefix("sha256:")
         version = SystemVersion.objects.filter(use_case=use_case, digest=digest).first()
         if version is None:
-            raise ValidationError({"version": ["This use case has no version of this digest. Declare it first."]})
+            raise ValidationError({"version": [_("This use case has no version of this digest. Declare it first.")]})
         recorded = record_evaluation_run(
             actor=actor,
             use_case=use_case,

@@ -38,7 +38,7 @@ class NDJSONParser(BaseParser):
 
     media_type = "application/x-ndjson"
 
-    def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> list[Any]:
+    def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> Any:
         lines = stream.read().split(b"\n")
         return [_line(line) for line in lines if line.strip()]
 
@@ -52,8 +52,8 @@ def _line(line: bytes) -> Any:
 
 def reading_of(row: dict[str, Any]) -> UsageReading:
     """The reading of one checked row."""
-    counts = {name: row.get(name) for name in _COUNTS}
-    texts = {name: row.get(name, "") for name in _TEXTS}
+    counts: dict[str, Any] = {name: row.get(name) for name in _COUNTS}
+    texts: dict[str, Any] = {name: row.get(name, "") for name in _TEXTS}
     return UsageReading(
         day=row["day"],
         use_case_key=row["use_case"],

@@ -46,7 +46,8 @@ def use_case(request: HttpRequest, reference: str) -> HttpResponse:
     context = {
         "use_case": found,
         "tab": "evidence:use-case",
-        "dimensions": [(name, Dimension(name).label) for name in dimensions],
+        "dimensions": dimensions,
+        "tabs": _tabs(dimensions, chosen),
         "chosen": chosen,
         "score_headers": [
             _("Finished"),
@@ -70,6 +71,15 @@ def use_case(request: HttpRequest, reference: str) -> HttpResponse:
         ],
     }
     return render(request, "evidence/use_case.html", context)
+
+
+def _tabs(dimensions: list[str], chosen: str) -> list[dict[str, Any]]:
+    """What may be drawn: everything, or one dimension with what is required of it."""
+    every = {"label": _("All"), "url": "?", "current": not chosen}
+    one = [
+        {"label": Dimension(name).label, "url": f"?dimension={name}", "current": name == chosen} for name in dimensions
+    ]
+    return [every, *one]
 
 
 def _score_cells(row: Any) -> tuple[Any, ...]:

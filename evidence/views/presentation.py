@@ -23,18 +23,21 @@ def ticks_of(runs: Iterable[SyncRun]) -> list[dict[str, Any]]:
     """One tick per finished or failed run, oldest first."""
     settled = (SyncState.SUCCEEDED, SyncState.DEAD, SyncState.FAILED)
     return [
-        {"ok": run.state == SyncState.SUCCEEDED, "label": f"{run.queued_at:%Y-%m-%d %H:%M} {outcome(run)}"}
+        {
+            "ok": run.state == SyncState.SUCCEEDED,
+            "label": f"{run.queued_at:%Y-%m-%d %H:%M} {SyncState(run.state).label}: {outcome(run)}",
+        }
         for run in runs
         if run.state in settled
     ]
 
 
 def outcome(run: SyncRun) -> str:
-    """What a run brought, or why it did not, in a few words."""
+    """What a run brought, or why it did not, in a few words; nothing while it waits or runs."""
     if run.state in (SyncState.DEAD, SyncState.FAILED):
-        return f"{SyncState(run.state).label}: {run.error}"
+        return run.error
     if run.state != SyncState.SUCCEEDED:
-        return str(SyncState(run.state).label)
+        return ""
     told = [
         (run.counts.get("created", 0), _("new")),
         (run.counts.get("revised", 0), _("revised")),

@@ -18,6 +18,8 @@ ROWS: list[Row] = [
 ]
 # What a machine without any scope may read all the same: who it is, and how the API is spoken.
 OPEN_TO_ANY_TOKEN = {"api-me", "api-schema"}
+# Whoever may read the trail reads all of it: a trail with holes proves nothing.
+WHOLE_TRAIL = {"audit-trail", "api-audit-events"}
 HIDDEN, MISSING = "UC-0002", "UC-9999"
 NO_SUCH_ID = "00000000-0000-7000-8000-000000000000"
 
@@ -123,16 +125,13 @@ def of_a_hidden_use_case() -> Iterator[tuple[str, str, dict[str, Any], dict[str,
 
 
 @pytest.mark.parametrize(("name", "method", "hidden", "missing"), list(of_a_hidden_use_case()), ids=str)
-@pytest.mark.parametrize("caller", ["olivia", "otto", "admin", "pipeline"])
 def test_what_may_not_be_seen_answers_like_what_does_not_exist(
-    world: World, caller: str, name: str, method: str, hidden: dict[str, Any], missing: dict[str, Any]
+    world: World, name: str, method: str, hidden: dict[str, Any], missing: dict[str, Any]
 ) -> None:
-    if caller == "pipeline" and not name.startswith("api-"):
-        return
-    answers = [world.send(caller, method, world.url(name, words)) for words in (hidden, missing)]
-    assert [answer.status_code for answer in answers] == [404, 404]
-    assert answers[0].content == answers[1].content
-    assert heads(answers[0]) == heads(answers[1])
+    for caller in ("olivia", "otto", "admin", *(["pipeline"] if name.startswith("api-") else [])):
+        answers = [world.send(caller, method, world.url(name, words)) for words in (hidden, missing)]
+        assert [answer.status_code for answer in answers] == [404, 404], caller
+        assert told(answers[0]) == told(answers[1]), caller
 
 
 @pytest.mark.parametrize(
@@ -149,19 +148,19 @@ def test_what_may_not_be_seen_answers_like_what_does_not_exist(
         ("usecases:refuse-data-use", "POST", "hidden_data_use"),
     ],
 )
-@pytest.mark.parametrize("caller", ["olivia", "otto", "dev"])
 def test_an_id_of_something_hidden_answers_like_one_that_was_never_given(
-    world: World, caller: str, name: str, method: str, key: str
+    world: World, name: str, method: str, key: str
 ) -> None:
-    answers = [world.send(caller, method, world.url(name, {"pk": pk})) for pk in (world.pks[key], NO_SUCH_ID)]
-    assert [answer.status_code for answer in answers] == [404, 404]
-    assert answers[0].content == answers[1].content
-    assert heads(answers[0]) == heads(answers[1])
+    for caller in ("olivia", "otto", "dev"):
+        answers = [world.send(caller, method, world.url(name, {"pk": pk})) for pk in (world.pks[key], NO_SUCH_ID)]
+        assert [answer.status_code for answer in answers] == [404, 404], caller
+        assert told(answers[0]) == told(answers[1]), caller
 
 
-def heads(response: Any) -> dict[str, str]:
-    """The headers but the request's own id."""
-    return {name: value for name, value in response.headers.items() if name != "X-Request-ID"}
+def told(response: Any) -> tuple[str, dict[str, str]]:
+    """Body and headers without what is drawn anew for every answer: the request's id, the mask of the form's token."""
+    body = re.sub(rb"\b[A-Za-z0-9]{64}\b", b"(token)", response.content).decode()
+    return body, {name: value for name, value in response.headers.items() if name != "X-Request-ID"}
 
 
 def test_what_is_hidden_stands_in_no_list(world: World) -> None:
@@ -169,6 +168,8 @@ def test_what_is_hidden_stands_in_no_list(world: World) -> None:
     for caller in ("olivia", "otto", "admin", "dev", "pipeline"):
         for row in ROWS:
             if row.method != "GET" or row.kwargs or (caller in MACHINES and not is_api(row)):
+                continue
+            if row.name in WHOLE_TRAIL and caller == "admin":
                 continue
             response = world.send(caller, "GET", world.url(row.name, {}))
             body = b"".join(response.streaming_content) if response.streaming else response.content

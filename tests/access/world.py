@@ -19,6 +19,7 @@ from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_K
 from django.contrib.sessions.backends.db import SessionStore
 from django.db import transaction
 from django.test import Client, override_settings
+from django.test.client import ClientHandler
 from django.urls import reverse
 from django.utils import timezone
 
@@ -57,6 +58,8 @@ class World:
     tokens: dict[str, str] = field(default_factory=dict)
     sessions: dict[str, str] = field(default_factory=dict)
     digest: str = ""
+    # One for all clients: each would load the middleware anew.
+    handler: ClientHandler = field(default_factory=lambda: ClientHandler(enforce_csrf_checks=False))
 
     def kwargs(self, wanted: dict[str, Any]) -> dict[str, Any]:
         """The route's words, with `@release` and the like replaced by the id of that object."""
@@ -67,9 +70,9 @@ class World:
 
     def client(self, name: str) -> Client:
         """A browser of that person, a machine with its token, or a stranger."""
-        if name in self.tokens:
-            return Client(headers={"Authorization": f"Bearer {self.tokens[name]}"}, raise_request_exception=False)
-        client = Client(raise_request_exception=False)
+        headers = {"Authorization": f"Bearer {self.tokens[name]}"} if name in self.tokens else None
+        client = Client(raise_request_exception=False, headers=headers)
+        client.handler = self.handler
         if name in self.sessions:
             client.cookies[settings.SESSION_COOKIE_NAME] = self.sessions[name]
         return client
@@ -188,8 +191,8 @@ def _callers(world: World) -> None:
     _token, world.tokens[POWERLESS] = issue_token(
         actor=admin, account=cast.accounts["pipeline"], label="none", scopes=[], days=1
     )
-    _keep(world, token=token, grant=Grant.objects.get(person=cast.dev), account=cast.accounts["pipeline"])
-    _keep(world, **cast.people)
+    _keep(world, token=token, grant=Grant.objects.get(person=cast.dev))
+    _keep(world, **cast.people, **cast.accounts)
     for name in (*PEOPLE, GONE):
         world.sessions[name] = _session(cast.people[name])
     deactivate_person(actor=admin, person=cast.people[GONE])

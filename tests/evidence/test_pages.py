@@ -54,7 +54,7 @@ def test_the_evidence_tab_shows_counts_failures_and_cost(cast: Cast) -> None:
     use_case = measured(cast)
     page = signed_in("olivia").get(f"/use-cases/{use_case.reference}/evidence/").content.decode()
     assert "Groundedness 1/2" in page
-    assert "1 judge failures" in page
+    assert "1 judge failure" in page
     assert f"/use-cases/{use_case.reference}/evidence/charts/scores.json" in page
     assert "3.37" in page
     assert "vendor/plotly" in page
@@ -231,14 +231,14 @@ def test_testing_a_connection_shows_each_step_and_how_to_mend_it(cast: Cast) -> 
     with serving(respond(b"{}", status="401 Unauthorized")) as server:
         allow_host(actor=cast.actor("sam"), host="127.0.0.1", port=server.port, reason="test")
         connector = mlflow(cast, config={"base_url": server.url})
-        page = signed_in("petra").post(f"/connectors/{connector.pk}/test/").content.decode()
+        page = " ".join(signed_in("petra").post(f"/connectors/{connector.pk}/test/").content.decode().split())
     assert "Resolve the address: works" in page
     assert "does not work" in page
 
 
 def test_an_internal_address_that_nobody_allowed_is_not_tried(cast: Cast) -> None:
     connector = mlflow(cast, config={"base_url": "https://169.254.169.254"})
-    page = signed_in("petra").post(f"/connectors/{connector.pk}/test/").content.decode()
+    page = " ".join(signed_in("petra").post(f"/connectors/{connector.pk}/test/").content.decode().split())
     assert "Resolve the address: does not work" in page
 
 

@@ -32,29 +32,49 @@ class Visitor:
         return self.http.patch(API + path, json=body)
 
 
-def person(url: str, username: str) -> Visitor:
-    """Signed in through the form, as a browser does it."""
-    visitor = Visitor(url)
-    form = {"username": username, "password": PASSWORD, "csrfmiddlewaretoken": _csrf(visitor, "/sign-in/")}
-    answer = visitor.http.post("/sign-in/", data=form, headers={"Referer": f"{url}/sign-in/"})
-    assert (answer.status_code, answer.headers["Location"]) == (302, "/"), answer.text[:2000]
-    visitor.http.headers["X-CSRFToken"] = _csrf(visitor, "/sign-in/")
-    return visitor
+class Lobby:
+    """Everybody who visits one portal during one test; people sign in through the form, once."""
 
+    def __init__(self, url: str, cast: Cast) -> None:
+        self.url, self._cast = url, cast
+        self._people: dict[str, Visitor] = {}
+        self._opened: list[Visitor] = []
 
-def machine(url: str, cast: Cast, account: str, scopes: list[Scope]) -> tuple[Visitor, str]:
-    """(the account's client, its token)."""
-    _row, token = issue_token(
-        actor=cast.actor("admin"), account=cast.accounts[account], label="journey", scopes=list(scopes)
-    )
-    visitor = Visitor(url)
-    visitor.http.headers["Authorization"] = f"Bearer {token}"
-    return visitor, token
+    def __getitem__(self, username: str) -> Visitor:
+        if username not in self._people:
+            self._people[username] = self._signed_in(username)
+        return self._people[username]
+
+    def machine(self, account: str, scopes: list[Scope]) -> tuple[Visitor, str]:
+        """(the service account's client, its token)."""
+        _row, token = issue_token(
+            actor=self._cast.actor("admin"), account=self._cast.accounts[account], label="journey", scopes=list(scopes)
+        )
+        visitor = self._open()
+        visitor.http.headers["Authorization"] = f"Bearer {token}"
+        return visitor, token
+
+    def close(self) -> None:
+        for visitor in self._opened:
+            visitor.http.close()
+
+    def _open(self) -> Visitor:
+        self._opened.append(Visitor(self.url))
+        return self._opened[-1]
+
+    def _signed_in(self, username: str) -> Visitor:
+        visitor = self._open()
+        form = {"username": username, "password": PASSWORD, "csrfmiddlewaretoken": _csrf(visitor, "/sign-in/")}
+        answer = visitor.http.post("/sign-in/", data=form)
+        assert (answer.status_code, answer.headers.get("Location")) == (302, "/"), answer.text[:2000]
+        visitor.http.headers["X-CSRFToken"] = _csrf(visitor, "/sign-in/")
+        return visitor
 
 
 def said(answer: httpx.Response, status: int = 200) -> Any:
     """The body of an answer with exactly this status."""
-    assert answer.status_code == status, f"{answer.request.method} {answer.request.url}: {answer.status_code} {answer.text[:2000]}"
+    told = f"{answer.request.method} {answer.request.url}: {answer.status_code} {answer.text[:2000]}"
+    assert answer.status_code == status, told
     return answer.json()
 
 

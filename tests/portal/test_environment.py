@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 from django.core.checks import Error
-from django.db import connections
 
 from portal import env
 from portal.checks import the_application_owns_nothing
+from tests.databases import as_owner
 
 ROOT = Path(__file__).parent.parent.parent
 SHOW = "import django; from django.conf import settings; print(repr(settings.{name}))"
@@ -46,7 +46,7 @@ STOPS: dict[str, tuple[dict[str, str | None], str]] = {
     "another database": ({"DATABASE_URL": "sqlite:///hunter2"}, "DATABASE_URL is not an address that starts with"),
     "half a database": ({"DATABASE_URL": "postgres://u:hunter2@h:port/d"}, "DATABASE_URL is not a complete address"),
     "odd owner": ({"DATABASE_OWNER_URL": "hunter2"}, "DATABASE_OWNER_URL is not an address that starts with"),
-    "odd pool": ({"DATABASE_POOL": "hunter2"}, "DATABASE_POOL cannot be read: a int is expected."),
+    "odd pool": ({"DATABASE_POOL": "hunter2", "DATABASE_POOLED": "true"}, "DATABASE_POOL cannot be read: a int is expected."),
     "odd switch": ({"LOCAL_SIGN_IN": "hunter2"}, "LOCAL_SIGN_IN cannot be read: a bool is expected."),
     "no broker": ({"BROKER_URL": None}, "BROKER_URL (or BROKER_URL_FILE) is not set"),
     "odd broker": ({"BROKER_URL": "http://hunter2"}, "BROKER_URL is not an address that starts with"),
@@ -115,13 +115,13 @@ def test_the_applications_role_passes_the_check(db: None) -> None:
     assert the_application_owns_nothing(None) == []
 
 
-def test_the_owners_role_does_not(transactional_db: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("portal.checks.connection", connections["owner"])
-    [found] = the_application_owns_nothing(None)
+def test_the_owners_role_does_not(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    with as_owner() as owner:
+        monkeypatch.setattr("portal.checks.connection", owner)
+        [found] = the_application_owns_nothing(None)
     assert isinstance(found, Error)
     assert found.id == "gatehouse.E001"
     assert "could rewrite the audit trail" in found.msg
-    connections["owner"].close()
 
 
 def test_the_check_runs_before_a_deployment_as_that_role() -> None:

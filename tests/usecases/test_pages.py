@@ -85,6 +85,15 @@ def test_the_list_is_narrowed_by_words_and_filters(cast, client_of, query, found
     assert [row.title for row in rows] == found
 
 
+def test_a_hit_keeps_near_misses_out(cast, client_of):
+    for title in ("Idea number 7", "Idea number 8"):
+        registered(cast, title=title)
+    rows = client_of("amina").get("/use-cases/?q=number+7").context["rows"]
+    assert [row.title for row in rows] == ["Idea number 7"]
+    rows = client_of("amina").get("/use-cases/?q=idae+number").context["rows"]
+    assert [row.title for row in rows] == ["Idea number 8", "Idea number 7"]
+
+
 def test_the_list_turns_pages_by_key_and_a_spoilt_key_is_empty(cast, client_of, monkeypatch):
     monkeypatch.setattr("usecases.views.register.PAGE", 2)
     titles = ["One", "Two", "Three"]

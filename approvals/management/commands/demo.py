@@ -19,14 +19,10 @@ class Command(BaseCommand):
         path = Path(settings.GATEHOUSE_HOME) / "demo.json"
         assemble()
         self.stdout.write("the people and what they may do")
-        found = {
-            "url": settings.PUBLIC_URL,
-            "people": sign_ins(),
-            "tokens": tokens(_known_tokens(path)),
-            "version": settings.VERSION,
-        }
-        _write(path, found)
-        door = Door(settings.PUBLIC_URL, found["tokens"]["ingest"])
+        known = tokens(_known_tokens(path))
+        url, version = settings.PUBLIC_URL, settings.VERSION
+        _write(path, {"url": url, "people": sign_ins(), "tokens": known, "version": version})
+        door = Door(url, known["ingest"])
         try:
             tell(door, self.stdout.write)
         finally:
