@@ -16,12 +16,12 @@ from django.contrib.auth.backends import ModelBackend
 from django.contrib.auth.models import Group
 from django.core.exceptions import SuspiciousOperation
 from django.db import transaction
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils import timezone
 from mozilla_django_oidc.auth import OIDCAuthenticationBackend
-from mozilla_django_oidc.views import OIDCAuthenticationCallbackView
+from mozilla_django_oidc.views import OIDCAuthenticationCallbackView, OIDCAuthenticationRequestView
 from requests import RequestException
 
 from portal import actors
@@ -152,7 +152,21 @@ def begin_session(request: HttpRequest, user: User, method: str) -> None:
     request.session.update({"signed_in_at": now, "seen_at": now, "signed_in_by": method})
 
 
-class CallbackView(OIDCAuthenticationCallbackView):
+class _WhereConfigured:
+    """Without a provider in the settings there is nothing at these addresses."""
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if not settings.OIDC_ENABLED:
+            raise Http404
+        response: HttpResponse = super().dispatch(request, *args, **kwargs)  # type: ignore[misc]
+        return response
+
+
+class StartView(_WhereConfigured, OIDCAuthenticationRequestView):
+    """Where people leave for the provider."""
+
+
+class CallbackView(_WhereConfigured, OIDCAuthenticationCallbackView):
     """Where the provider sends people back to. A sign-in always starts a new session."""
 
     def login_success(self) -> HttpResponse:

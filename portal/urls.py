@@ -2,9 +2,8 @@
 
 from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView
-from mozilla_django_oidc.views import OIDCAuthenticationRequestView
 
-from portal.sso import CallbackView
+from portal.sso import CallbackView, StartView
 from portal.views import access, api_docs, audit_trail, health, people, sign_in
 
 FLOORS = ("usecases", "evidence", "approvals")
@@ -15,7 +14,7 @@ urlpatterns = [
     path("metrics", health.metrics, name="metrics"),
     path("sign-in/", sign_in.sign_in, name="sign-in"),
     path("sign-out/", sign_in.sign_out, name="sign-out"),
-    path("oidc/start/", OIDCAuthenticationRequestView.as_view(), name="oidc_authentication_init"),
+    path("oidc/start/", StartView.as_view(), name="oidc_authentication_init"),
     path("oidc/callback/", CallbackView.as_view(), name="oidc_authentication_callback"),
     path("audit-trail/", audit_trail.audit_trail, name="audit-trail"),
     path("people/", people.people, name="people"),

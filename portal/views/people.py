@@ -5,7 +5,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.db.models import Count, Prefetch, Q
-from django.http import Http404, HttpResponse
+from django.http import Http404, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -54,7 +54,7 @@ def people(request: Request) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def add_person(request: Request) -> HttpResponse:
     administrators_only(request)
-    form = PersonForm(request.POST or None)
+    form = PersonForm(_typed(request))
     if request.method == "POST" and form.is_valid():
         person = verbs.add_person(actor=request.actor, **form.cleaned_data)
         messages.success(request, _("%(name)s was added. Give a role next.") % {"name": person.name})
@@ -65,7 +65,7 @@ def add_person(request: Request) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def add_service_account(request: Request) -> HttpResponse:
     administrators_only(request)
-    form = ServiceAccountForm(request.POST or None)
+    form = ServiceAccountForm(_typed(request))
     if request.method == "POST" and form.is_valid():
         account = verbs.add_service_account(actor=request.actor, **form.cleaned_data)
         messages.success(request, _("%(name)s was added. Give a role, then issue a token.") % {"name": account.name})
@@ -171,6 +171,11 @@ def _frame(request: Request, holder: User | ServiceAccount, grant_form: GrantFor
         "may_deactivate": policies.may_deactivate(request.actor, holder),
         "may_reactivate": policies.may_reactivate(request.actor, holder),
     }
+
+
+def _typed(request: Request) -> QueryDict | None:
+    """What was sent, even when that is nothing; None when the form is only asked for."""
+    return request.POST if request.method == "POST" else None
 
 
 def _form(request: Request, form: Any, title: str, label: str) -> HttpResponse:
