@@ -61,12 +61,20 @@ class World:
     # One for all clients: each would load the middleware anew.
     handler: ClientHandler = field(default_factory=lambda: ClientHandler(enforce_csrf_checks=False))
 
-    def kwargs(self, wanted: dict[str, Any]) -> dict[str, Any]:
-        """The route's words, with `@release` and the like replaced by the id of that object."""
-        return {key: self.pks[value[1:]] if str(value).startswith("@") else value for key, value in wanted.items()}
+    def filled(self, value: Any) -> Any:
+        """The value with `@release` and the like replaced by the id of that object, however deep."""
+        match value:
+            case dict():
+                return {key: self.filled(item) for key, item in value.items()}
+            case list():
+                return [self.filled(item) for item in value]
+            case str() if value.startswith("@"):
+                return self.pks[value[1:]]
+            case _:
+                return value
 
     def url(self, name: str, wanted: dict[str, Any]) -> str:
-        return reverse(name, kwargs=self.kwargs(wanted))
+        return reverse(name, kwargs=self.filled(wanted))
 
     def client(self, name: str) -> Client:
         """A browser of that person, a machine with its token, or a stranger."""
@@ -79,7 +87,7 @@ class World:
 
     def send(self, caller: str, method: str, url: str, data: Any = None, content_type: str = "") -> Any:
         """The response, with whatever the request changed taken back."""
-        client = self.client(caller)
+        client, data = self.client(caller), self.filled(data)
         api = url.startswith("/api/v1/")
         with transaction.atomic():
             if method == "GET":
@@ -139,6 +147,8 @@ def _first(world: World) -> None:
     record_usage(actor=cast.actor("ingest"), readings=[usage()], source="push:test", resolve=lambda _reading: about)
     release = propose_release(actor=cast.actor("dev"), use_case=use_case, version=version, environment="test")
     _keep(world, data_use=use, data_source=source, run=run, release=release, notice=Notice.objects.first())
+    spare = source_of(cast, name="Tariffs of last year")
+    _keep(world, version=version, unit=use_case.unit, spare_source=spare)
     world.digest = version.digest
 
 
@@ -192,7 +202,7 @@ def _callers(world: World) -> None:
         actor=admin, account=cast.accounts["pipeline"], label="none", scopes=[], days=1
     )
     _keep(world, token=token, grant=Grant.objects.get(person=cast.dev))
-    _keep(world, **cast.people, **cast.accounts)
+    _keep(world, account=cast.accounts["pipeline"], **cast.people, **cast.accounts)
     for name in (*PEOPLE, GONE):
         world.sessions[name] = _session(cast.people[name])
     deactivate_person(actor=admin, person=cast.people[GONE])

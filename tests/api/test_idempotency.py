@@ -89,7 +89,9 @@ def test_another_actors_key_is_another_key(cast: Cast) -> None:
     first, second = Machine(cast), Machine(cast, "ingest")
     assert _send(first).json() != _send(second).json()
     person = signed_in("dev")
-    answer = person.post(ONCE, json.dumps({"a": 1}), content_type="application/json", headers={"Idempotency-Key": "k-1"})
+    answer = person.post(
+        ONCE, json.dumps({"a": 1}), content_type="application/json", headers={"Idempotency-Key": "k-1"}
+    )
     assert answer.status_code == 201
     assert "Idempotent-Replay" not in answer
     assert _effects() == 3

@@ -25,7 +25,7 @@ EXPECTED: dict[str, tuple[int, str, dict[str, Any]]] = {
     "too-big": (413, "body_too_large", {}),
     "parse": (400, "parse_error", {"detail": "Line 3 is odd."}),
     "coded": (401, "token_revoked", {"detail": "Gone."}),
-    "media": (415, "unsupported_media_type", {"detail": "Unsupported media type \"text/odd\" in request."}),
+    "media": (415, "unsupported_media_type", {"detail": 'Unsupported media type "text/odd" in request.'}),
 }
 
 

@@ -41,19 +41,22 @@ def succeeded(run: SyncRun) -> bool:
 def test_a_worker_killed_at_four_points_of_a_sync_loses_and_repeats_nothing(committed_cast: Cast, work: Works) -> None:
     with slow_source(committed_cast, pause=PAUSE) as source:
         run = syncs.request_sync(actor=committed_cast.actor("petra"), connector=source.connector)
-        worker = work.worker()
+        worker, kept = work.worker(), []
         for attempt, (asked, seconds) in enumerate(CUTS, 1):
             source.system.await_asked(asked)
             time.sleep(seconds)
             worker.kill()
             run.refresh_from_db()
             assert (run.state, run.attempt) == (SyncState.RUNNING, attempt)
-            stored = EvaluationRun.objects.count()
-            assert (stored % RUNS_PER_PAGE, EvaluationRun.objects.filter(revision=1).count()) == (0, stored)
+            kept.append(EvaluationRun.objects.count())
             worker = work.worker()
             a_minute_later(run)
         wait_until(lambda: succeeded(run), seconds=40, what="the end of the sync", watched=worker)
         assert (run.attempt, run.token, run.error) == (len(CUTS) + 1, None, "")
+        # Whole pages or nothing; the cuts did hit before, between and behind them.
+        assert [count % RUNS_PER_PAGE for count in kept] == [0] * len(CUTS)
+        assert kept == sorted(kept)
+        assert kept[0] == 0 < kept[-1] < RUNS
         # What earlier attempts stored counts for the run; this one found all and had the rest to do.
         assert (run.counts["created"], run.counts["found"]) == (RUNS, RUNS)
         require_exactly_once(source)

@@ -29,11 +29,15 @@ from portal.models import BusinessUnit, Grant
 from tests.cast import Cast
 
 
-def _grant(role: str, unit: BusinessUnit | None = None, starts: float = -1, ends: float | None = None, **who: Any) -> Grant:
+def _grant(
+    role: str, unit: BusinessUnit | None = None, starts: float = -1, ends: float | None = None, **who: Any
+) -> Grant:
     """`starts` and `ends` are hours from now."""
     now = timezone.now()
     until = None if ends is None else now + timedelta(hours=ends)
-    return Grant.objects.create(role=role, unit=unit, valid_from=now + timedelta(hours=starts), valid_until=until, **who)
+    return Grant.objects.create(
+        role=role, unit=unit, valid_from=now + timedelta(hours=starts), valid_until=until, **who
+    )
 
 
 def _otto(cast: Cast) -> Actor:
@@ -143,9 +147,7 @@ def test_nobody_and_workers_hold_no_grants(db: None, actor: Actor) -> None:
     assert capabilities_anywhere(actor) == frozenset()
 
 
-def test_grants_are_read_once_an_actor_and_anew_by_a_fresh_one(
-    cast: Cast, django_assert_num_queries: Any
-) -> None:
+def test_grants_are_read_once_an_actor_and_anew_by_a_fresh_one(cast: Cast, django_assert_num_queries: Any) -> None:
     actor = cast.actor("aud")
     with django_assert_num_queries(1):
         assert "view_audit" in organisation_capabilities(actor)

@@ -43,7 +43,10 @@ def test_a_fresh_installation_gets_its_first_administrator(db: None, monkeypatch
     )
     assert "manage_people" in organisation_capabilities(person(created))
     told = AuditEvent.objects.filter(object_type__in=["person", "access_grant"]).order_by("recorded_at")
-    assert list(told.values_list("payload__action", "payload__actor__name")) == [("person.added", "installer"), ("grant.given", "installer")]
+    assert list(told.values_list("payload__action", "payload__actor__name")) == [
+        ("person.added", "installer"),
+        ("grant.given", "installer"),
+    ]
     assert not AuditEvent.objects.filter(canon__contains=GOOD).exists()
     client = Client()
     assert client.post("/sign-in/", {"username": "root", "password": GOOD}).status_code == 302
@@ -62,7 +65,13 @@ def test_there_is_no_second_first_administrator(cast: Cast, monkeypatch: pytest.
 
 @pytest.mark.parametrize(
     ("password", "options"),
-    [("", {}), ("short", {}), ("password1234", {}), ("robin.robinson", {"name": "Robin Robinson"}), (GOOD, {"name": "x" * 121})],
+    [
+        ("", {}),
+        ("short", {}),
+        ("password1234", {}),
+        ("robin.robinson", {"name": "Robin Robinson"}),
+        (GOOD, {"name": "x" * 121}),
+    ],
 )
 def test_a_weak_password_or_an_odd_name_makes_nobody(
     db: None, monkeypatch: pytest.MonkeyPatch, password: str, options: dict[str, str]

@@ -46,7 +46,10 @@ STOPS: dict[str, tuple[dict[str, str | None], str]] = {
     "another database": ({"DATABASE_URL": "sqlite:///hunter2"}, "DATABASE_URL is not an address that starts with"),
     "half a database": ({"DATABASE_URL": "postgres://u:hunter2@h:port/d"}, "DATABASE_URL is not a complete address"),
     "odd owner": ({"DATABASE_OWNER_URL": "hunter2"}, "DATABASE_OWNER_URL is not an address that starts with"),
-    "odd pool": ({"DATABASE_POOL": "hunter2", "DATABASE_POOLED": "true"}, "DATABASE_POOL cannot be read: a int is expected."),
+    "odd pool": (
+        {"DATABASE_POOL": "hunter2", "DATABASE_POOLED": "true"},
+        "DATABASE_POOL cannot be read: a int is expected.",
+    ),
     "odd switch": ({"LOCAL_SIGN_IN": "hunter2"}, "LOCAL_SIGN_IN cannot be read: a bool is expected."),
     "no broker": ({"BROKER_URL": None}, "BROKER_URL (or BROKER_URL_FILE) is not set"),
     "odd broker": ({"BROKER_URL": "http://hunter2"}, "BROKER_URL is not an address that starts with"),

@@ -69,9 +69,7 @@ def test_a_dead_broker_is_not_ready(well: None, settings: Any) -> None:
     )
 
 
-def test_a_dead_database_is_named_and_the_rest_is_not_waited_for(
-    well: None, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_dead_database_is_named_and_the_rest_is_not_waited_for(well: None, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
 
     class Dead:

@@ -120,9 +120,7 @@ def test_what_is_no_mail_is_not_sent_as_mail(cast: Cast) -> None:
     assert mail.outbox == []
 
 
-def test_two_deliverers_at_once_send_each_message_once(
-    committed_cast: Cast, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_two_deliverers_at_once_send_each_message_once(committed_cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
     names = ("olivia", "rafael", "amina", "sam", "dev", "petra")
     _tell(committed_cast, *names)
     start = threading.Barrier(2)

@@ -93,9 +93,7 @@ def test_only_administrators_manage_people(cast: Cast, name: str) -> None:
 
 
 def test_an_administrator_of_one_unit_manages_nobody(cast: Cast) -> None:
-    Grant.objects.create(
-        person=cast.otto, role=Role.ADMINISTRATOR, unit=cast.units["Risk"], valid_from=timezone.now()
-    )
+    Grant.objects.create(person=cast.otto, role=Role.ADMINISTRATOR, unit=cast.units["Risk"], valid_from=timezone.now())
     assert _codes(lambda: _give(cast, cast.leo, Role.OWNER, by="otto")) == ["not_administrator"]
 
 
@@ -122,9 +120,7 @@ def test_a_role_is_given_with_its_reason(cast: Cast) -> None:
 def test_nobody_gives_access_to_themselves_in_policy_and_database(cast: Cast) -> None:
     assert _codes(lambda: _give(cast, cast.admin, Role.APPROVER)) == ["own_grant"]
     with pytest.raises(IntegrityError, match="grant_is_not_to_oneself"), transaction.atomic():
-        Grant.objects.create(
-            person=cast.admin, role=Role.APPROVER, valid_from=timezone.now(), granted_by=cast.admin
-        )
+        Grant.objects.create(person=cast.admin, role=Role.APPROVER, valid_from=timezone.now(), granted_by=cast.admin)
 
 
 @pytest.mark.parametrize("role", [Role.APPROVER, Role.RISK, Role.SECURITY, Role.PRIVACY, Role.OWNER])
@@ -137,7 +133,9 @@ def test_a_machine_that_configures_still_manages_nobody(cast: Cast) -> None:
     machine = cast.actor("ingest")
     assert "configure_connectors" in organisation_capabilities(machine)
     assert _codes(lambda: _give(cast, cast.otto, Role.OWNER, by="ingest")) == ["not_a_person", "not_administrator"]
-    assert _codes(lambda: issue_token(actor=machine, account=cast.accounts["pipeline"], label="t", scopes=["read"])) == [
+    assert _codes(
+        lambda: issue_token(actor=machine, account=cast.accounts["pipeline"], label="t", scopes=["read"])
+    ) == [
         "not_a_person",
         "not_administrator",
     ]

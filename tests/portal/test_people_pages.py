@@ -34,7 +34,9 @@ def test_the_register_shows_who_may_what_where(cast: Cast, admin: Client) -> Non
         valid_until=timezone.now() - timedelta(days=1),
     )
     text = _text(admin.get("/people/"))
-    assert re.search(r"Olivia Head of customer service Customer service Business owner \(Customer service\) Active", text)
+    assert re.search(
+        r"Olivia Head of customer service Customer service Business owner \(Customer service\) Active", text
+    )
     assert re.search(r"Otto Nobody in particular Facilities None Active", text), "a role that ended is no role"
     assert "pipeline" in text
 

@@ -50,7 +50,10 @@ class UseCases(ListAPIView[UseCase]):
         params = self.request.query_params
         wanted = valid(UseCaseFilter(data={name: params[name] for name in FILTERS if name in params}))
         seen = UseCase.objects.visible_to(actor_of(self.request))
-        return seen.narrowed(**wanted).select_related("owner", "unit")
+        found = seen.narrowed(**wanted)
+        if wanted.get("q") and not found.exists():
+            found = seen.narrowed(**wanted, similar=True)
+        return found.select_related("owner", "unit")
 
     @extend_schema(
         tags=["use cases"], summary="Use cases you may see, newest registration first", parameters=[UseCaseFilter]

@@ -25,9 +25,14 @@ def use_cases(request: HttpRequest) -> HttpResponse:
     form = FilterForm(request.GET)
     form.is_valid()
     wanted = {name: value for name, value in form.cleaned_data.items() if value}
-    found = UseCase.objects.visible_to(actor_of(request)).narrowed(**wanted)
-    rows, older = found.select_related("owner", "unit").page(request.GET.get("before", "")[:80], PAGE)
-    count = found.count_up_to(COUNTED + 1)
+    actor = actor_of(request)
+    register_rows = UseCase.objects.select_related("owner", "unit")
+    found = register_rows.narrowed(**wanted)
+    rows, older = found.page_visible_to(actor, request.GET.get("before", "")[:80], PAGE)
+    if wanted.get("q") and not rows:
+        found = register_rows.narrowed(**wanted, similar=True)
+        rows, older = found.page_visible_to(actor, "", PAGE)
+    count = found.count_visible_to(actor, COUNTED + 1)
     kept = {name: request.GET[name] for name in wanted}
     context = {
         "form": form,
@@ -36,7 +41,7 @@ def use_cases(request: HttpRequest) -> HttpResponse:
         "filtered": bool(wanted),
         "older_url": "?" + urlencode({**kept, "before": older}) if older else "",
         "newest_url": "?" + urlencode(kept) if request.GET.get("before") else "",
-        "may_register": policies.may_register_use_case(actor_of(request)),
+        "may_register": policies.may_register_use_case(actor),
     }
     return htmx.render(request, "usecases/list.html", context, partial="rows")
 
