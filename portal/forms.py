@@ -14,8 +14,17 @@ from portal.policies import MACHINE_ROLES, ONLY_MACHINES
 
 
 class SignInForm(forms.Form):
-    username = forms.CharField(label=_("Sign-in name"), max_length=80)
-    password = forms.CharField(label=_("Password"), max_length=200, widget=forms.PasswordInput)
+    username = forms.CharField(
+        label=_("Sign-in name"),
+        max_length=80,
+        widget=forms.TextInput(attrs={"autocomplete": "username", "autocapitalize": "none", "autofocus": True}),
+    )
+    password = forms.CharField(
+        label=_("Password"),
+        max_length=200,
+        widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
+        strip=False,
+    )
 
 
 class PersonForm(forms.Form):
@@ -30,7 +39,8 @@ class PersonForm(forms.Form):
         label=_("First password"),
         max_length=200,
         required=False,
-        widget=forms.PasswordInput,
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+        strip=False,
         help_text=_("Leave empty for people who sign in by single sign-on only."),
     )
 

@@ -13,6 +13,7 @@ from approvals.samples.cast import actor
 from approvals.samples.content import organisation, use_cases
 from approvals.samples.door import Door
 from approvals.samples.measurements import payloads_of, runs_of, usage_of
+from approvals.samples.sources import connect
 from portal.models import BusinessUnit, User
 from usecases.actions.checklists import confirm_item
 from usecases.actions.data_sources import approve_data_use, declare_data_source, request_data_use
@@ -49,6 +50,8 @@ def tell(door: Door, say: Say) -> None:
         use_case = _register(entry)
         say(f"{use_case.reference}  {entry['title']} ({entry['point']})")
         _tell_one(entry, use_case, door)
+    connect()
+    say("connectors: the cloud bill is read by a worker")
 
 
 def _tell_one(entry: dict[str, Any], use_case: UseCase, door: Door) -> None:

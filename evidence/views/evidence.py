@@ -36,9 +36,9 @@ def use_case(request: HttpRequest, reference: str) -> HttpResponse:
     """The tab. `?before=<run id>` pages through the runs, `?dimension=` chooses what is drawn."""
     found = fetch(request, reference)
     rows = score_series(found)
-    dimensions = sorted({row.dimension for row in rows})
-    chosen = request.GET.get("dimension", "")
-    chosen = chosen if chosen in dimensions else (dimensions[0] if len(dimensions) == 1 else "")
+    measured = {row.dimension for row in rows}
+    dimensions = [name for name in Dimension.values if name in measured]
+    chosen = _chosen(request.GET.get("dimension", ""), dimensions)
     runs, older = _page_of_runs(found, request.GET.get("before", ""))
     use = daily_use(found)
     told = cost_days(use)
@@ -73,13 +73,19 @@ def use_case(request: HttpRequest, reference: str) -> HttpResponse:
     return render(request, "evidence/use_case.html", context)
 
 
+def _chosen(asked: str, dimensions: list[str]) -> str:
+    """The dimension to draw, with what is required of it; "" draws them all."""
+    if asked == "all":
+        return ""
+    return asked if asked in dimensions else (dimensions[0] if dimensions else "")
+
+
 def _tabs(dimensions: list[str], chosen: str) -> list[dict[str, Any]]:
-    """What may be drawn: everything, or one dimension with what is required of it."""
-    every = {"label": _("All"), "url": "?", "current": not chosen}
+    """What may be drawn: one dimension with what is required of it, or everything."""
     one = [
         {"label": Dimension(name).label, "url": f"?dimension={name}", "current": name == chosen} for name in dimensions
     ]
-    return [every, *one]
+    return [*one, {"label": _("All"), "url": "?dimension=all", "current": not chosen}]
 
 
 def _score_cells(row: Any) -> tuple[Any, ...]:

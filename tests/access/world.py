@@ -57,7 +57,6 @@ class World:
     pks: dict[str, str] = field(default_factory=dict)
     tokens: dict[str, str] = field(default_factory=dict)
     sessions: dict[str, str] = field(default_factory=dict)
-    digest: str = ""
     # One for all clients: each would load the middleware anew.
     handler: ClientHandler = field(default_factory=lambda: ClientHandler(enforce_csrf_checks=False))
 
@@ -149,7 +148,7 @@ def _first(world: World) -> None:
     _keep(world, data_use=use, data_source=source, run=run, release=release, notice=Notice.objects.first())
     spare = source_of(cast, name="Tariffs of last year")
     _keep(world, version=version, unit=use_case.unit, spare_source=spare)
-    world.digest = version.digest
+    world.pks["digest"] = version.digest
 
 
 def _second(world: World) -> None:

@@ -156,6 +156,7 @@ def test_a_portal_reads_mlflow_on_demand_by_schedule_and_again_after_a_late_chan
     assert counted(revisions[2]) == expected
 
     page = portal.page(late["id"])
-    for words in ("Schedule", "1 revised"):
-        assert words in page, page
+    for words in ("<dd>On schedule</dd>", '<p class="lede">1 revised</p>', "Nothing was left out.", "Finished"):
+        assert words in page
+    assert f'datetime="{late["finished_at"][:19]}' in page
     assert AllowedHost.objects.count() == 1

@@ -1,0 +1,82 @@
+"""A portal with something on every page: a case under way with evidence and an open release, and one in production."""
+
+from dataclasses import dataclass
+
+from approvals.actions.releases import propose_release
+from approvals.models import Release
+from evidence.actions.connectors import allow_host, create_connector
+from evidence.actions.synchronisation import run_sync
+from evidence.actions.syncs import request_file_sync
+from evidence.actions.usage import record_usage
+from evidence.api.usage import resolver
+from evidence.models import Connector, SyncRun
+from tests.approvals.story import approved
+from tests.cast import Cast
+from tests.evidence.scenes import case, recorded, usage, version_of
+from tests.usecases.scenes import cleared, source_of, submitted
+from usecases.actions.checklists import confirm_item
+from usecases.actions.data_sources import approve_data_use, request_data_use
+from usecases.actions.versions import declare_version
+
+
+@dataclass(frozen=True)
+class Scene:
+    """Where the visits lead: the case under way, its open release, what waits for others."""
+
+    reference: str
+    reviewed: str
+    standing: Release
+    connector: Connector
+    sync_run: SyncRun
+
+    def pages(self) -> dict[str, list[str]]:
+        """Every main page, by who visits it; "" is nobody."""
+        under_way, live = f"/use-cases/{self.reference}/", f"/use-cases/{self.standing.use_case.reference}/"
+        tabs = ("", "discovery/", "data/", "checklist/", "risk/", "versions/", "evidence/", "releases/", "history/")
+        return {
+            "": ["/sign-in/"],
+            "olivia": [
+                "/", "/use-cases/", "/use-cases/new/", "/data-sources/", *(under_way + tab for tab in tabs),
+                f"{under_way}edit/", f"{under_way}versions/2/", f"{under_way}releases/1/", f"{live}releases/1/",
+            ],
+            "rafael": ["/", f"/use-cases/{self.reviewed}/risk/"],
+            "petra": [
+                "/", "/connectors/", "/connectors/new/", f"/connectors/{self.connector.pk}/",
+                f"/connectors/{self.connector.pk}/mapping/",
+                f"/connectors/{self.connector.pk}/runs/{self.sync_run.pk}/",
+            ],
+            "sam": ["/connectors/allowed-hosts/", f"{under_way}releases/1/"],
+            "aud": ["/audit-trail/"],
+            "admin": ["/people/"],
+        }  # fmt: skip
+
+
+def set_up(cast: Cast) -> Scene:
+    """Told by the product's own verbs."""
+    use_case = cleared(cast)
+    olivia, dev, petra = cast.actor("olivia"), cast.actor("dev"), cast.actor("petra")
+    for name, agreed in (("Policy library", True), ("Refund orders", False)):
+        use = request_data_use(
+            actor=olivia, use_case=use_case, data_source=source_of(cast, name=name), purpose="Answer refund questions."
+        )
+        if agreed:
+            approve_data_use(actor=petra, data_use=use, note="Read only.")
+    confirm_item(actor=olivia, use_case=use_case, item="PC08", evidence="The dashboard is read every Monday.")
+    version = version_of(cast, use_case)
+    newer = declare_version(
+        actor=dev,
+        use_case=use_case,
+        label="candidate 2",
+        manifest={**version.manifest, "model": {"provider": "azure", "name": "gpt-4.1", "version": "2025-04-14"}},
+    )
+    for number, each in enumerate((version, newer)):
+        scored = [case(f"q-{row:03d}", grounded="0.9" if row % 9 else "0.4", toxic="1") for row in range(120)]
+        recorded(dev, each, *scored, external_id=f"nightly-{number}")
+    rows = [usage(use_case_key=use_case.reference)]
+    record_usage(actor=dev, readings=rows, source="push:x", resolve=resolver(dev))
+    propose_release(actor=dev, use_case=use_case, version=newer, environment="test", note="Please look at the sources.")
+    connector = create_connector(actor=petra, kind="evaluation_file", name="Evaluation files", config={})
+    run = request_file_sync(actor=petra, connector=connector, name="runs.json", chunks=[b'{"external_id": "r-1"}'])
+    run_sync(run.pk)
+    allow_host(actor=cast.actor("sam"), host="10.0.0.7", port=5000, reason="MLflow of the platform team")
+    return Scene(use_case.reference, submitted(cast).use_case.reference, approved(cast), connector, run)

@@ -1,0 +1,136 @@
+"""Every main page: readable by everybody, at any width, in light and dark, by keyboard, and saying why not."""
+
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
+
+from tests.browser.desks import Office, words_on
+from tests.browser.scenes import Scene, set_up
+from tests.cast import Cast
+
+
+@pytest.fixture
+def scene(committed_cast: Cast) -> Scene:
+    return set_up(committed_cast)
+
+
+def visited(office: Office, scene: Scene, **how: Any) -> list[Page]:
+    """Each main page in turn, loaded with its panels."""
+    for username, paths in scene.pages().items():
+        page = office.desk(username, **how)
+        for path in paths:
+            answer = page.goto(path, wait_until="networkidle")
+            assert answer is not None
+            assert answer.status == 200, path
+            yield page
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_on_any_main_page(office: Office, scene: Scene, scheme: str) -> None:
+    axe, found = Axe(), []
+    for page in visited(office, scene, scheme=scheme):
+        for violation in axe.run(page).response["violations"]:
+            where = [(node["target"], node["failureSummary"][:200]) for node in violation["nodes"][:3]]
+            found.append(f"{page.url} {violation['id']}: {violation['help']} {where}")
+    assert found == []
+
+
+def test_nothing_scrolls_sideways_on_a_telephone(office: Office, scene: Scene) -> None:
+    wide = []
+    for page in visited(office, scene, narrow=True):
+        width = page.evaluate("document.documentElement.scrollWidth")
+        if width > 360:
+            wide.append((page.url, width))
+    assert wide == []
+
+
+def test_a_disabled_verb_says_why_in_words(office: Office, scene: Scene) -> None:
+    """The button is there, can be reached and read, does nothing, and is described by the policy's own sentences."""
+    case = f"/use-cases/{scene.reference}/"
+    expected = {
+        ("olivia", f"{case}releases/1/"): "The gate has not been evaluated on every criterion",
+        ("sam", f"{case}releases/1/"): "The gate has not been evaluated on every criterion",
+        (
+            "aud",
+            f"{case}releases/",
+        ): "A release is proposed by its owner, by engineering, by platform or by a pipeline.",
+        ("olivia", f"/use-cases/{scene.reviewed}/risk/"): "Concluding a review needs the role of risk reviewer.",
+    }
+    for (username, path), words in expected.items():
+        page = office.desk(username)
+        page.goto(path)
+        button = page.locator("main .refused button").first
+        expect(button).to_have_attribute("aria-disabled", "true")
+        reasons = page.locator(f"#{button.get_attribute('aria-describedby')}")
+        expect(reasons).to_contain_text(words)
+        button.focus()
+        expect(button).to_be_focused()
+        before = page.url
+        page.keyboard.press("Enter")
+        assert page.url == before
+
+
+def test_what_the_buttons_refuse_the_pages_refuse_too(office: Office, scene: Scene) -> None:
+    """Somebody posts the form that was not drawn: a page with the reasons, and nothing changed."""
+    page = office.desk("amina")
+    page.goto(f"/use-cases/{scene.reference}/releases/1/")
+    page.locator("main form button", has_text="Return for changes").click()
+    assert "It was not decided" in words_on(page)
+    assert "Say why, so that others know what to change." in words_on(page)
+    # The browser itself says in its console that the answer was a refusal.
+    office.complaints[:] = [each for each in office.complaints if "409" not in each and "422" not in each]
+    page.goto(f"/use-cases/{scene.reference}/releases/1/")
+    assert page.locator(".lane[data-state=signed]").count() == 0
+
+
+def test_the_main_verb_is_reached_and_pressed_by_keyboard(office: Office, committed_cast: Cast) -> None:
+    page = office.desk("olivia")
+    page.goto("/use-cases/new/")
+    page.keyboard.press("Tab")
+    expect(page.locator("a.skip")).to_be_focused()
+    page.keyboard.press("Enter")
+    tab_to(page, "[name=title]")
+    for words in ("Refund helper", "One hour instead of two days.", "Twelve agents."):
+        page.keyboard.type(words)
+        page.keyboard.press("Tab")
+    tab_to(page, "button[data-weight=main]")
+    assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") != "none"
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/use-cases/UC-0001/discovery/")
+
+
+def test_a_release_is_signed_by_keyboard(office: Office, scene: Scene) -> None:
+    page = office.desk("amina")
+    page.goto(f"/use-cases/{scene.reference}/releases/1/")
+    tab_to(page, "[name=comment]")
+    page.keyboard.type("Which questions are missing? Ask for two hundred.")
+    page.keyboard.press("Tab")
+    tab_to(page, "button[formaction$='/return/']")
+    page.keyboard.press("Enter")
+    expect(page.locator("main")).to_contain_text("Which questions are missing? Ask for two hundred.")
+    expect(page.locator(".lane[data-state=signed]")).to_have_count(1)
+
+
+def test_without_javascript_the_story_still_begins(office: Office, committed_cast: Cast) -> None:
+    page = office.desk("olivia", script=False)
+    page.goto("/use-cases/new/")
+    page.fill("[name=title]", "Refund helper")
+    page.fill("[name=business_outcome]", "One hour instead of two days.")
+    page.fill("[name=user_group]", "Twelve agents.")
+    page.select_option("[name=pattern]", "retrieval")
+    page.click("main button[data-weight=main]")
+    page.fill("#a-reuse", "Nothing yet.")
+    page.locator("#q-reuse button", has_text="Save this answer").click()
+    expect(page.locator("#state-reuse")).to_contain_text("Saved")
+    expect(page.locator("#a-reuse")).to_have_value("Nothing yet.")
+
+
+def tab_to(page: Page, selector: str, most: int = 60) -> None:
+    """Press Tab until the element has the focus, as somebody without a mouse does."""
+    for _press in range(most):
+        if page.evaluate("wanted => document.activeElement.matches(wanted)", selector):
+            return
+        page.keyboard.press("Tab")
+    raise AssertionError(f"{selector} was not reached with {most} presses of Tab on {page.url}")
