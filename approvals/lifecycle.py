@@ -12,7 +12,6 @@ RELEASES = Lifecycle(
         Transition("reject_release", ReleaseState.PROPOSED, ReleaseState.REJECTED, "release.rejected"),
         Transition("return_release", ReleaseState.PROPOSED, ReleaseState.RETURNED, "release.returned"),
         Transition("suspend_release", ReleaseState.APPROVED, ReleaseState.SUSPENDED, "release.suspended"),
-        Transition("reinstate_release", ReleaseState.SUSPENDED, ReleaseState.APPROVED, "release.reinstated"),
         Transition(
             "withdraw_release",
             (ReleaseState.PROPOSED, ReleaseState.APPROVED, ReleaseState.SUSPENDED),

@@ -13,9 +13,11 @@ from approvals.gate_words import title
 from approvals.grounds import Grounds
 from approvals.models import Release, Verdict
 from approvals.policies import gate_reason
+from evidence.models import EvaluationRun
 from portal.models import User
 from usecases.choices import Environment
 from usecases.manifests import Manifest, difference
+from usecases.models import UseCase
 
 People = Mapping[str, Sequence[User]]
 
@@ -73,12 +75,30 @@ def _answer_note(grounds: Grounds) -> str:
     return " ".join(grounds.changes)
 
 
-def criteria(verdict: Verdict | None) -> list[dict[str, Any]]:
-    """The gate's criteria as rows: what was measured, against what, and what to do about it."""
-    return [_criterion(row) for row in verdict.criteria] if verdict else []
+def criteria(verdict: Verdict | None, use_case: UseCase) -> list[dict[str, Any]]:
+    """The gate's criteria as rows: what was measured, against what, where it came from, what to do about it."""
+    if verdict is None:
+        return []
+    runs = {
+        str(run.pk): run
+        for run in EvaluationRun.objects.filter(pk__in=verdict.runs).select_related("pushed_by", "pushed_by_account")
+    }
+    return [_criterion(row, runs, use_case) for row in verdict.criteria]
 
 
-def _criterion(row: Mapping[str, Any]) -> dict[str, Any]:
+def _source(run: EvaluationRun | None, use_case: UseCase) -> dict[str, str]:
+    """The run as the page names it, with the address of its cases."""
+    if run is None:
+        return {}
+    pusher = run.pushed_by or run.pushed_by_account
+    words = _("%(run)s, pushed by %(name)s") if pusher else _("%(run)s, read by a connector")
+    return {
+        "words": words % {"run": run.name, "name": pusher.name if pusher else ""},
+        "url": reverse("evidence:run", kwargs={"reference": use_case.reference, "pk": run.pk}),
+    }
+
+
+def _criterion(row: Mapping[str, Any], runs: Mapping[str, EvaluationRun], use_case: UseCase) -> dict[str, Any]:
     criterion, measured = row["criterion"], row["measurement"] or {}
     upper = criterion["statistic"] == "defect_rate"
     rules = {
@@ -95,9 +115,7 @@ def _criterion(row: Mapping[str, Any]) -> dict[str, Any]:
         "asks": (_("at most %(share)s %% may fail") if upper else _("at least %(share)s %% must pass"))
         % {"share": f"{criterion['threshold'] * 100:g}"},
         "judged_by": rules[criterion["rule"]],
-        "source": measured.get("source", ""),
-        "url": measured.get("url", "") if str(measured.get("url", "")).startswith(("https://", "http://")) else "",
-        "run": measured.get("reference", ""),
+        "source": _source(runs.get(measured.get("reference", "")), use_case),
         "errored": measured.get("errored", 0),
         "skipped": measured.get("skipped", 0),
     }
@@ -173,9 +191,11 @@ def _steps(grounds: Grounds, yours: Sequence[str], deciders: People) -> Iterator
 def _remedies(grounds: Grounds) -> dict[str, list[str]]:
     """What would settle the criteria that stand in the way; one remedy may settle several."""
     found: dict[str, list[str]] = {}
-    for row in [] if grounds.allows else criteria(grounds.verdict):
+    verdict = None if grounds.allows else grounds.verdict
+    for row in verdict.criteria if verdict else []:
         if row["verdict"] != Outcome.PASS:
-            found.setdefault(row["remedy"] or row["explanation"], []).append(row["title"])
+            name = _(title(row["criterion"]["dimension"]))
+            found.setdefault(row["remedy"] or row["explanation"], []).append(name)
     return found
 
 

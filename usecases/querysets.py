@@ -1,14 +1,14 @@
 """What may be seen, as a predicate in SQL: fetching is the permission check.
 
-Three shapes, never `a OR b` (44 times slower at 100,000 use cases): who sees everything gets no predicate; one use case
-or few are looked for with `id IN (team arm UNION ALL unit arm)`; a page of a long list takes its rows arm by arm, ordered
-and limited, before the arms join.
+Three shapes, never `a OR b` (44 times slower at 100,000 use cases): who sees everything gets no predicate; one use
+case or few are looked for with `id IN (team arm UNION ALL unit arm)`; a page of a long list takes its rows arm by arm,
+ordered and limited, before the arms join.
 """
 
 import re
 import uuid
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, cast
 
 from django.apps import apps
 from django.contrib.postgres.search import SearchQuery, TrigramSimilarity
@@ -122,7 +122,7 @@ class UseCaseQuerySet(models.QuerySet["UseCase"]):
 
     def _same_shape(self) -> Self:
         """No rows filtered, the same related rows fetched along."""
-        shape: Self = self.model._default_manager.all()
+        shape = cast("Self", self.model._default_manager.all())
         shape.query.select_related = self.query.select_related
         return shape
 

@@ -4,9 +4,10 @@ import django.contrib.postgres.fields
 import django.db.models.deletion
 import pgtrigger.compiler
 import pgtrigger.migrations
-import portal.identifiers
 from django.conf import settings
 from django.db import migrations, models
+
+import portal.identifiers
 from portal.privileges import append_only_for_app
 
 
@@ -431,8 +432,8 @@ class Migration(migrations.Migration):
                 name="state_follows_lifecycle",
                 sql=pgtrigger.compiler.UpsertTriggerSql(
                     declare="DECLARE _is_valid_transition BOOLEAN;",
-                    func='SELECT CONCAT(OLD."state", \':\', NEW."state") = ANY(\'{approved:superseded,approved:suspended,approved:withdrawn,proposed:approved,proposed:rejected,proposed:returned,proposed:withdrawn,suspended:approved,suspended:superseded,suspended:withdrawn}\'::text[]) INTO _is_valid_transition; IF (_is_valid_transition IS FALSE AND OLD."state" IS DISTINCT FROM NEW."state") THEN RAISE EXCEPTION \'pgtrigger: Invalid transition of field "state" from "%" to "%" on table %\', OLD."state", NEW."state", TG_TABLE_NAME; ELSE RETURN NEW; END IF;',
-                    hash="c7d9d6e81395265b489e995681aa5bb287552aac",
+                    func='SELECT CONCAT(OLD."state", \':\', NEW."state") = ANY(\'{approved:superseded,approved:suspended,approved:withdrawn,proposed:approved,proposed:rejected,proposed:returned,proposed:withdrawn,suspended:superseded,suspended:withdrawn}\'::text[]) INTO _is_valid_transition; IF (_is_valid_transition IS FALSE AND OLD."state" IS DISTINCT FROM NEW."state") THEN RAISE EXCEPTION \'pgtrigger: Invalid transition of field "state" from "%" to "%" on table %\', OLD."state", NEW."state", TG_TABLE_NAME; ELSE RETURN NEW; END IF;',
+                    hash="9284fb602916bd0c08cafea6d85a4cce0e74e5c4",
                     operation="UPDATE",
                     pgid="pgtrigger_state_follows_lifecycle_f262a",
                     table="release",

@@ -144,7 +144,7 @@ def _page(
         "release": found,
         "answer": presentation.answer(grounds),
         "verdict": grounds.verdict,
-        "criteria": presentation.criteria(grounds.verdict),
+        "criteria": presentation.criteria(grounds.verdict, found.use_case),
         "lanes": presentation.lane_lines(grounds, yours, deciders),
         "path": presentation.path_to_green(grounds, yours, deciders),
         "before": before,

@@ -17,7 +17,7 @@ from evidence.actions.words import evaluation_set_words, line
 from evidence.choices import Dimension
 from evidence.counting import PLACES, DimensionCount, count_dimensions
 from evidence.events import evidence_recorded
-from evidence.models import EvaluationDimension, EvaluationRun
+from evidence.models import EvaluationDimension, EvaluationRun, EvaluationScore
 from evidence.readings import CaseReading, EvaluationRunReading, ScoreReading, canonical_digest
 from portal.access import require
 from portal.actors import Actor
@@ -73,7 +73,7 @@ def record_evaluation_run(
     _copy_scores(run, reading.cases)
     EvaluationDimension.objects.bulk_create([_row(run, count) for count in counts])
     _tell(actor, use_case, version, run, counts)
-    _know(actor, use_case, run, reading)
+    _know(actor, use_case, run)
     _announce(run, current)
     return Recorded(run, "revised" if current else "created")
 
@@ -244,14 +244,27 @@ def _tell(
     )
 
 
-def _know(actor: Actor, use_case: UseCase, run: EvaluationRun, reading: EvaluationRunReading) -> None:
-    """The use case's evaluation set is that of its newest run; an older one that arrives late says nothing new."""
+def _know(actor: Actor, use_case: UseCase, run: EvaluationRun) -> None:
+    """The use case's evaluation set: the cases of the newest run on each data set of the version measured last.
+
+    An older run that arrives late says nothing new.
+    """
     use_case = UseCase.objects.lock(use_case)
-    newer = EvaluationRun.objects.filter(use_case=use_case, is_current=True, finished_at__gt=run.finished_at)
-    if newer.exclude(pk=run.pk).exists():
+    current = EvaluationRun.objects.filter(use_case=use_case, is_current=True)
+    if current.filter(finished_at__gt=run.finished_at).exclude(system_version=run.system_version).exists():
         return
-    items = len({case.item_id for case in reading.cases})
-    kinds = sorted({case.item_kind for case in reading.cases} - {"unspecified"})
+    newest = (
+        current.filter(system_version=run.system_version)
+        .order_by("dataset_name", "-finished_at", "-id")
+        .distinct("dataset_name")
+    )
+    cases = set(
+        EvaluationScore.objects.filter(run_id__in=list(newest.values_list("pk", flat=True)))
+        .values_list("run_id", "item_id", "item_kind")
+        .distinct()
+    )
+    items = len({(run_id, item) for run_id, item, _kind in cases})
+    kinds = sorted({kind for _run, _item, kind in cases} - {"unspecified"})
     record_fact(
         actor=actor,
         use_case=use_case,

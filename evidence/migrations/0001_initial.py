@@ -4,312 +4,694 @@ import django.db.models.deletion
 import django.db.models.expressions
 import pgtrigger.compiler
 import pgtrigger.migrations
-import portal.identifiers
 from django.conf import settings
 from django.db import migrations, models
+
+import portal.identifiers
 from portal.privileges import append_only_for_app
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('portal', '0001_initial'),
-        ('usecases', '0001_initial'),
+        ("portal", "0001_initial"),
+        ("usecases", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Connector',
+            name="Connector",
             fields=[
-                ('id', models.UUIDField(default=portal.identifiers.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('audit_rev', models.BigIntegerField(default=0, editable=False)),
-                ('kind', models.CharField(choices=[('mlflow', 'MLflow'), ('focus_file', 'Cost file (FOCUS)'), ('evaluation_file', 'Evaluation file')], max_length=20)),
-                ('name', models.CharField(max_length=120, unique=True)),
-                ('config', models.JSONField(default=dict)),
-                ('secret', models.BinaryField(null=True)),
-                ('dimension_mapping', models.JSONField(default=list)),
-                ('use_case_mapping', models.JSONField(default=dict)),
-                ('schedule_minutes', models.PositiveIntegerField(blank=True, null=True)),
-                ('lookback_days', models.PositiveSmallIntegerField(default=7)),
-                ('cursor', models.JSONField(default=dict)),
-                ('enabled', models.BooleanField(default=True)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('changed_at', models.DateTimeField(auto_now=True)),
-                ('created_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='connectors', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=portal.identifiers.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("audit_rev", models.BigIntegerField(default=0, editable=False)),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("mlflow", "MLflow"),
+                            ("focus_file", "Cost file (FOCUS)"),
+                            ("evaluation_file", "Evaluation file"),
+                        ],
+                        max_length=20,
+                    ),
+                ),
+                ("name", models.CharField(max_length=120, unique=True)),
+                ("config", models.JSONField(default=dict)),
+                ("secret", models.BinaryField(null=True)),
+                ("dimension_mapping", models.JSONField(default=list)),
+                ("use_case_mapping", models.JSONField(default=dict)),
+                ("schedule_minutes", models.PositiveIntegerField(blank=True, null=True)),
+                ("lookback_days", models.PositiveSmallIntegerField(default=7)),
+                ("cursor", models.JSONField(default=dict)),
+                ("enabled", models.BooleanField(default=True)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("changed_at", models.DateTimeField(auto_now=True)),
+                (
+                    "created_by",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="connectors",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'db_table': 'connector',
-                'ordering': ['name'],
+                "db_table": "connector",
+                "ordering": ["name"],
             },
         ),
         migrations.CreateModel(
-            name='EvaluationRun',
+            name="EvaluationRun",
             fields=[
-                ('id', models.UUIDField(default=portal.identifiers.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('audit_rev', models.BigIntegerField(default=0, editable=False)),
-                ('source', models.CharField(max_length=80)),
-                ('external_id', models.CharField(max_length=200)),
-                ('revision', models.PositiveIntegerField()),
-                ('is_current', models.BooleanField(default=True)),
-                ('name', models.CharField(max_length=200)),
-                ('url', models.CharField(blank=True, max_length=500)),
-                ('environment', models.CharField(blank=True, max_length=40)),
-                ('dataset_name', models.CharField(blank=True, max_length=200)),
-                ('dataset_version', models.CharField(blank=True, max_length=80)),
-                ('dataset_digest', models.CharField(blank=True, max_length=128)),
-                ('cases', models.PositiveIntegerField()),
-                ('started_at', models.DateTimeField(null=True)),
-                ('finished_at', models.DateTimeField()),
-                ('received_at', models.DateTimeField(auto_now_add=True)),
-                ('raw_sha256', models.CharField(max_length=64)),
-                ('attributes', models.JSONField(default=dict)),
-                ('pushed_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='pushed_runs', to=settings.AUTH_USER_MODEL)),
-                ('pushed_by_account', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='pushed_runs', to='portal.serviceaccount')),
-                ('system_version', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='evaluation_runs', to='usecases.systemversion')),
-                ('use_case', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='evaluation_runs', to='usecases.usecase')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=portal.identifiers.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("audit_rev", models.BigIntegerField(default=0, editable=False)),
+                ("source", models.CharField(max_length=80)),
+                ("external_id", models.CharField(max_length=200)),
+                ("revision", models.PositiveIntegerField()),
+                ("is_current", models.BooleanField(default=True)),
+                ("name", models.CharField(max_length=200)),
+                ("url", models.CharField(blank=True, max_length=500)),
+                ("environment", models.CharField(blank=True, max_length=40)),
+                ("dataset_name", models.CharField(blank=True, max_length=200)),
+                ("dataset_version", models.CharField(blank=True, max_length=80)),
+                ("dataset_digest", models.CharField(blank=True, max_length=128)),
+                ("cases", models.PositiveIntegerField()),
+                ("started_at", models.DateTimeField(null=True)),
+                ("finished_at", models.DateTimeField()),
+                ("received_at", models.DateTimeField(auto_now_add=True)),
+                ("raw_sha256", models.CharField(max_length=64)),
+                ("attributes", models.JSONField(default=dict)),
+                (
+                    "pushed_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="pushed_runs",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "pushed_by_account",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="pushed_runs",
+                        to="portal.serviceaccount",
+                    ),
+                ),
+                (
+                    "system_version",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="evaluation_runs",
+                        to="usecases.systemversion",
+                    ),
+                ),
+                (
+                    "use_case",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="evaluation_runs",
+                        to="usecases.usecase",
+                    ),
+                ),
             ],
             options={
-                'db_table': 'evaluation_run',
+                "db_table": "evaluation_run",
             },
         ),
         migrations.CreateModel(
-            name='EvaluationDimension',
+            name="EvaluationDimension",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('dimension', models.CharField(choices=[('groundedness', 'Groundedness'), ('relevance', 'Relevance'), ('coherence', 'Coherence'), ('completeness', 'Completeness'), ('safety', 'Safety'), ('task_success', 'Task success'), ('attack_resistance', 'Attack resistance')], max_length=30)),
-                ('total', models.PositiveIntegerField()),
-                ('scored', models.PositiveIntegerField()),
-                ('errored', models.PositiveIntegerField()),
-                ('skipped', models.PositiveIntegerField()),
-                ('passed', models.PositiveIntegerField()),
-                ('mean', models.DecimalField(decimal_places=9, max_digits=18, null=True)),
-                ('scale_min', models.DecimalField(decimal_places=9, max_digits=18)),
-                ('scale_max', models.DecimalField(decimal_places=9, max_digits=18)),
-                ('direction', models.CharField(choices=[('higher', 'Higher is better'), ('lower', 'Lower is better')], max_length=8)),
-                ('run', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='dimensions', to='evidence.evaluationrun')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "dimension",
+                    models.CharField(
+                        choices=[
+                            ("groundedness", "Groundedness"),
+                            ("relevance", "Relevance"),
+                            ("coherence", "Coherence"),
+                            ("completeness", "Completeness"),
+                            ("safety", "Safety"),
+                            ("task_success", "Task success"),
+                            ("attack_resistance", "Attack resistance"),
+                        ],
+                        max_length=30,
+                    ),
+                ),
+                ("total", models.PositiveIntegerField()),
+                ("scored", models.PositiveIntegerField()),
+                ("errored", models.PositiveIntegerField()),
+                ("skipped", models.PositiveIntegerField()),
+                ("passed", models.PositiveIntegerField()),
+                ("mean", models.DecimalField(decimal_places=9, max_digits=18, null=True)),
+                ("scale_min", models.DecimalField(decimal_places=9, max_digits=18)),
+                ("scale_max", models.DecimalField(decimal_places=9, max_digits=18)),
+                (
+                    "direction",
+                    models.CharField(
+                        choices=[("higher", "Higher is better"), ("lower", "Lower is better")], max_length=8
+                    ),
+                ),
+                (
+                    "run",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="dimensions",
+                        to="evidence.evaluationrun",
+                    ),
+                ),
             ],
             options={
-                'db_table': 'evaluation_dimension',
+                "db_table": "evaluation_dimension",
             },
         ),
         migrations.CreateModel(
-            name='EvaluationScore',
+            name="EvaluationScore",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('item_id', models.CharField(max_length=200)),
-                ('item_kind', models.CharField(choices=[('common_question', 'Common question'), ('edge_case', 'Edge case'), ('known_failure', 'Known failure'), ('unsafe_prompt', 'Unsafe prompt'), ('source_grounded', 'Source-grounded'), ('expected_characteristic', 'Expected characteristic'), ('unspecified', 'Not said')], max_length=30)),
-                ('trial', models.PositiveSmallIntegerField(default=1)),
-                ('dimension', models.CharField(choices=[('groundedness', 'Groundedness'), ('relevance', 'Relevance'), ('coherence', 'Coherence'), ('completeness', 'Completeness'), ('safety', 'Safety'), ('task_success', 'Task success'), ('attack_resistance', 'Attack resistance')], max_length=30)),
-                ('metric', models.CharField(max_length=120)),
-                ('state', models.CharField(choices=[('scored', 'Scored'), ('errored', 'The judge failed'), ('skipped', 'Not judged')], max_length=10)),
-                ('value', models.DecimalField(decimal_places=9, max_digits=18, null=True)),
-                ('scale_min', models.DecimalField(decimal_places=9, max_digits=18)),
-                ('scale_max', models.DecimalField(decimal_places=9, max_digits=18)),
-                ('direction', models.CharField(choices=[('higher', 'Higher is better'), ('lower', 'Lower is better')], max_length=8)),
-                ('threshold', models.DecimalField(decimal_places=9, max_digits=18)),
-                ('passed', models.BooleanField(null=True)),
-                ('judge_kind', models.CharField(choices=[('code', 'Code'), ('llm', 'Language model'), ('human', 'Person')], max_length=8)),
-                ('judge_name', models.CharField(blank=True, max_length=200)),
-                ('judge_version', models.CharField(blank=True, max_length=120)),
-                ('error', models.CharField(blank=True, max_length=500)),
-                ('run', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='scores', to='evidence.evaluationrun')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("item_id", models.CharField(max_length=200)),
+                (
+                    "item_kind",
+                    models.CharField(
+                        choices=[
+                            ("common_question", "Common question"),
+                            ("edge_case", "Edge case"),
+                            ("known_failure", "Known failure"),
+                            ("unsafe_prompt", "Unsafe prompt"),
+                            ("source_grounded", "Source-grounded"),
+                            ("expected_characteristic", "Expected characteristic"),
+                            ("unspecified", "Not said"),
+                        ],
+                        max_length=30,
+                    ),
+                ),
+                ("trial", models.PositiveSmallIntegerField(default=1)),
+                (
+                    "dimension",
+                    models.CharField(
+                        choices=[
+                            ("groundedness", "Groundedness"),
+                            ("relevance", "Relevance"),
+                            ("coherence", "Coherence"),
+                            ("completeness", "Completeness"),
+                            ("safety", "Safety"),
+                            ("task_success", "Task success"),
+                            ("attack_resistance", "Attack resistance"),
+                        ],
+                        max_length=30,
+                    ),
+                ),
+                ("metric", models.CharField(max_length=120)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[("scored", "Scored"), ("errored", "The judge failed"), ("skipped", "Not judged")],
+                        max_length=10,
+                    ),
+                ),
+                ("value", models.DecimalField(decimal_places=9, max_digits=18, null=True)),
+                ("scale_min", models.DecimalField(decimal_places=9, max_digits=18)),
+                ("scale_max", models.DecimalField(decimal_places=9, max_digits=18)),
+                (
+                    "direction",
+                    models.CharField(
+                        choices=[("higher", "Higher is better"), ("lower", "Lower is better")], max_length=8
+                    ),
+                ),
+                ("threshold", models.DecimalField(decimal_places=9, max_digits=18)),
+                ("passed", models.BooleanField(null=True)),
+                (
+                    "judge_kind",
+                    models.CharField(
+                        choices=[("code", "Code"), ("llm", "Language model"), ("human", "Person")], max_length=8
+                    ),
+                ),
+                ("judge_name", models.CharField(blank=True, max_length=200)),
+                ("judge_version", models.CharField(blank=True, max_length=120)),
+                ("error", models.CharField(blank=True, max_length=500)),
+                (
+                    "run",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="scores", to="evidence.evaluationrun"
+                    ),
+                ),
             ],
             options={
-                'db_table': 'evaluation_score',
+                "db_table": "evaluation_score",
             },
         ),
         migrations.CreateModel(
-            name='SyncRun',
+            name="SyncRun",
             fields=[
-                ('id', models.UUIDField(default=portal.identifiers.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('audit_rev', models.BigIntegerField(default=0, editable=False)),
-                ('trigger', models.CharField(choices=[('schedule', 'On schedule'), ('demand', 'On demand'), ('file', 'A file')], max_length=10)),
-                ('period', models.DateTimeField(null=True)),
-                ('state', models.CharField(choices=[('queued', 'Waiting'), ('running', 'Running'), ('succeeded', 'Done'), ('failed', 'Will be tried again'), ('dead', 'Gave up')], default='queued', max_length=10)),
-                ('queued_at', models.DateTimeField(auto_now_add=True)),
-                ('next_at', models.DateTimeField()),
-                ('started_at', models.DateTimeField(null=True)),
-                ('finished_at', models.DateTimeField(null=True)),
-                ('attempt', models.PositiveSmallIntegerField(default=0)),
-                ('lease_until', models.DateTimeField(null=True)),
-                ('token', models.UUIDField(null=True)),
-                ('counts', models.JSONField(default=dict)),
-                ('rejects', models.JSONField(default=list)),
-                ('error_kind', models.CharField(blank=True, default='', max_length=20)),
-                ('error', models.TextField(blank=True, default='')),
-                ('file_sha256', models.CharField(blank=True, default='', max_length=64)),
-                ('file_name', models.CharField(blank=True, default='', max_length=200)),
-                ('connector', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='runs', to='evidence.connector')),
-                ('requested_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='sync_runs', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=portal.identifiers.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("audit_rev", models.BigIntegerField(default=0, editable=False)),
+                (
+                    "trigger",
+                    models.CharField(
+                        choices=[("schedule", "On schedule"), ("demand", "On demand"), ("file", "A file")],
+                        max_length=10,
+                    ),
+                ),
+                ("period", models.DateTimeField(null=True)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("queued", "Waiting"),
+                            ("running", "Running"),
+                            ("succeeded", "Done"),
+                            ("failed", "Will be tried again"),
+                            ("dead", "Gave up"),
+                        ],
+                        default="queued",
+                        max_length=10,
+                    ),
+                ),
+                ("queued_at", models.DateTimeField(auto_now_add=True)),
+                ("next_at", models.DateTimeField()),
+                ("started_at", models.DateTimeField(null=True)),
+                ("finished_at", models.DateTimeField(null=True)),
+                ("attempt", models.PositiveSmallIntegerField(default=0)),
+                ("lease_until", models.DateTimeField(null=True)),
+                ("token", models.UUIDField(null=True)),
+                ("counts", models.JSONField(default=dict)),
+                ("rejects", models.JSONField(default=list)),
+                ("error_kind", models.CharField(blank=True, default="", max_length=20)),
+                ("error", models.TextField(blank=True, default="")),
+                ("file_sha256", models.CharField(blank=True, default="", max_length=64)),
+                ("file_name", models.CharField(blank=True, default="", max_length=200)),
+                (
+                    "connector",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="runs", to="evidence.connector"
+                    ),
+                ),
+                (
+                    "requested_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="sync_runs",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'db_table': 'sync_run',
-                'ordering': ['-queued_at', '-id'],
+                "db_table": "sync_run",
+                "ordering": ["-queued_at", "-id"],
             },
         ),
         migrations.CreateModel(
-            name='UsageRecord',
+            name="UsageRecord",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('source', models.CharField(max_length=80)),
-                ('day', models.DateField()),
-                ('environment', models.CharField(blank=True, max_length=40)),
-                ('team', models.CharField(blank=True, max_length=120)),
-                ('provider', models.CharField(blank=True, max_length=80)),
-                ('model', models.CharField(blank=True, max_length=160)),
-                ('operation', models.CharField(blank=True, max_length=40)),
-                ('requests', models.PositiveBigIntegerField(default=0)),
-                ('failed_requests', models.PositiveBigIntegerField(default=0)),
-                ('input_tokens', models.PositiveBigIntegerField(default=0)),
-                ('cached_input_tokens', models.PositiveBigIntegerField(default=0)),
-                ('output_tokens', models.PositiveBigIntegerField(default=0)),
-                ('successful_outcomes', models.PositiveBigIntegerField(null=True)),
-                ('billed_cost', models.DecimalField(decimal_places=9, max_digits=20, null=True)),
-                ('effective_cost', models.DecimalField(decimal_places=9, max_digits=20, null=True)),
-                ('currency', models.CharField(blank=True, max_length=3)),
-                ('cost_basis', models.CharField(choices=[('estimated', 'Estimated'), ('list', 'List price'), ('billed', 'Billed'), ('allocated', 'Allocated')], max_length=10)),
-                ('finality', models.CharField(choices=[('provisional', 'Provisional'), ('final', 'Final')], max_length=12)),
-                ('received_at', models.DateTimeField(auto_now_add=True)),
-                ('changed_at', models.DateTimeField(auto_now=True)),
-                ('system_version', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='usage', to='usecases.systemversion')),
-                ('use_case', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='usage', to='usecases.usecase')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("source", models.CharField(max_length=80)),
+                ("day", models.DateField()),
+                ("environment", models.CharField(blank=True, max_length=40)),
+                ("team", models.CharField(blank=True, max_length=120)),
+                ("provider", models.CharField(blank=True, max_length=80)),
+                ("model", models.CharField(blank=True, max_length=160)),
+                ("operation", models.CharField(blank=True, max_length=40)),
+                ("requests", models.PositiveBigIntegerField(default=0)),
+                ("failed_requests", models.PositiveBigIntegerField(default=0)),
+                ("input_tokens", models.PositiveBigIntegerField(default=0)),
+                ("cached_input_tokens", models.PositiveBigIntegerField(default=0)),
+                ("output_tokens", models.PositiveBigIntegerField(default=0)),
+                ("successful_outcomes", models.PositiveBigIntegerField(null=True)),
+                ("billed_cost", models.DecimalField(decimal_places=9, max_digits=20, null=True)),
+                ("effective_cost", models.DecimalField(decimal_places=9, max_digits=20, null=True)),
+                ("currency", models.CharField(blank=True, max_length=3)),
+                (
+                    "cost_basis",
+                    models.CharField(
+                        choices=[
+                            ("estimated", "Estimated"),
+                            ("list", "List price"),
+                            ("billed", "Billed"),
+                            ("allocated", "Allocated"),
+                        ],
+                        max_length=10,
+                    ),
+                ),
+                (
+                    "finality",
+                    models.CharField(choices=[("provisional", "Provisional"), ("final", "Final")], max_length=12),
+                ),
+                ("received_at", models.DateTimeField(auto_now_add=True)),
+                ("changed_at", models.DateTimeField(auto_now=True)),
+                (
+                    "system_version",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="usage",
+                        to="usecases.systemversion",
+                    ),
+                ),
+                (
+                    "use_case",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="usage", to="usecases.usecase"
+                    ),
+                ),
             ],
             options={
-                'db_table': 'usage_record',
+                "db_table": "usage_record",
             },
         ),
         migrations.CreateModel(
-            name='AllowedHost',
+            name="AllowedHost",
             fields=[
-                ('id', models.UUIDField(default=portal.identifiers.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('audit_rev', models.BigIntegerField(default=0, editable=False)),
-                ('host', models.CharField(max_length=253)),
-                ('port', models.PositiveIntegerField()),
-                ('reason', models.TextField()),
-                ('allowed_at', models.DateTimeField(auto_now_add=True)),
-                ('withdrawn_at', models.DateTimeField(null=True)),
-                ('allowed_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='allowed_hosts', to=settings.AUTH_USER_MODEL)),
-                ('withdrawn_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='withdrawn_hosts', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=portal.identifiers.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("audit_rev", models.BigIntegerField(default=0, editable=False)),
+                ("host", models.CharField(max_length=253)),
+                ("port", models.PositiveIntegerField()),
+                ("reason", models.TextField()),
+                ("allowed_at", models.DateTimeField(auto_now_add=True)),
+                ("withdrawn_at", models.DateTimeField(null=True)),
+                (
+                    "allowed_by",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="allowed_hosts",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "withdrawn_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="withdrawn_hosts",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'db_table': 'allowed_host',
-                'constraints': [models.UniqueConstraint(condition=models.Q(('withdrawn_at__isnull', True)), fields=('host', 'port'), name='allowed_host_stands_once'), models.CheckConstraint(condition=models.Q(('port__gte', 1), ('port__lte', 65535)), name='allowed_host_port_is_a_port'), models.CheckConstraint(condition=models.Q(('reason', ''), _negated=True), name='allowed_host_reason_is_not_blank'), models.CheckConstraint(condition=models.Q(models.Q(('withdrawn_at__isnull', True), ('withdrawn_by__isnull', True)), models.Q(('withdrawn_at__isnull', False), ('withdrawn_by__isnull', False)), _connector='OR'), name='allowed_host_withdrawal_is_complete')],
+                "db_table": "allowed_host",
+                "constraints": [
+                    models.UniqueConstraint(
+                        condition=models.Q(("withdrawn_at__isnull", True)),
+                        fields=("host", "port"),
+                        name="allowed_host_stands_once",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("port__gte", 1), ("port__lte", 65535)), name="allowed_host_port_is_a_port"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("reason", ""), _negated=True), name="allowed_host_reason_is_not_blank"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("withdrawn_at__isnull", True), ("withdrawn_by__isnull", True)),
+                            models.Q(("withdrawn_at__isnull", False), ("withdrawn_by__isnull", False)),
+                            _connector="OR",
+                        ),
+                        name="allowed_host_withdrawal_is_complete",
+                    ),
+                ],
             },
         ),
         migrations.AddConstraint(
-            model_name='connector',
-            constraint=models.CheckConstraint(condition=models.Q(('name', ''), _negated=True), name='connector_name_is_not_blank'),
+            model_name="connector",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("name", ""), _negated=True), name="connector_name_is_not_blank"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='connector',
-            constraint=models.CheckConstraint(condition=models.Q(('kind__in', ['mlflow', 'focus_file', 'evaluation_file'])), name='connector_kind_is_known'),
+            model_name="connector",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("kind__in", ["mlflow", "focus_file", "evaluation_file"])),
+                name="connector_kind_is_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='connector',
-            constraint=models.CheckConstraint(condition=models.Q(('schedule_minutes__isnull', True), ('schedule_minutes__gte', 1), _connector='OR'), name='connector_schedule_is_sane'),
+            model_name="connector",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("schedule_minutes__isnull", True), ("schedule_minutes__gte", 1), _connector="OR"),
+                name="connector_schedule_is_sane",
+            ),
         ),
         migrations.AddIndex(
-            model_name='evaluationrun',
-            index=models.Index(fields=['use_case', '-finished_at', '-id'], name='evaluation_run_of_use_case'),
+            model_name="evaluationrun",
+            index=models.Index(fields=["use_case", "-finished_at", "-id"], name="evaluation_run_of_use_case"),
         ),
         migrations.AddIndex(
-            model_name='evaluationrun',
-            index=models.Index(condition=models.Q(('is_current', True)), fields=['system_version', '-finished_at'], name='evaluation_run_of_version'),
+            model_name="evaluationrun",
+            index=models.Index(
+                condition=models.Q(("is_current", True)),
+                fields=["system_version", "-finished_at"],
+                name="evaluation_run_of_version",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='evaluationrun',
-            constraint=models.UniqueConstraint(fields=('source', 'external_id', 'revision'), name='evaluation_run_revision_is_unique'),
+            model_name="evaluationrun",
+            constraint=models.UniqueConstraint(
+                fields=("source", "external_id", "revision"), name="evaluation_run_revision_is_unique"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='evaluationrun',
-            constraint=models.UniqueConstraint(condition=models.Q(('is_current', True)), fields=('source', 'external_id'), name='evaluation_run_one_is_current'),
+            model_name="evaluationrun",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("is_current", True)),
+                fields=("source", "external_id"),
+                name="evaluation_run_one_is_current",
+            ),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='evaluationrun',
-            trigger=pgtrigger.compiler.Trigger(name='evaluation_run_is_fixed', sql=pgtrigger.compiler.UpsertTriggerSql(func='IF NEW."use_case_id" IS DISTINCT FROM OLD."use_case_id" OR NEW."system_version_id" IS DISTINCT FROM OLD."system_version_id" OR NEW."source" IS DISTINCT FROM OLD."source" OR NEW."external_id" IS DISTINCT FROM OLD."external_id" OR NEW."revision" IS DISTINCT FROM OLD."revision" OR NEW."cases" IS DISTINCT FROM OLD."cases" OR NEW."finished_at" IS DISTINCT FROM OLD."finished_at" OR NEW."raw_sha256" IS DISTINCT FROM OLD."raw_sha256" OR NEW."attributes" IS DISTINCT FROM OLD."attributes" OR NEW."dataset_name" IS DISTINCT FROM OLD."dataset_name" OR NEW."dataset_version" IS DISTINCT FROM OLD."dataset_version" OR NEW."dataset_digest" IS DISTINCT FROM OLD."dataset_digest" THEN RAISE EXCEPTION \'frozen: % may not change on %\', \'use_case_id, system_version_id, source, external_id, revision, cases, finished_at, raw_sha256, attributes, dataset_name, dataset_version, dataset_digest\', TG_TABLE_NAME USING ERRCODE = \'integrity_constraint_violation\'; END IF; RETURN NEW;', hash='e4a9e541b5e1c56aebcb95ea97192fc15c2feb28', operation='UPDATE', pgid='pgtrigger_evaluation_run_is_fixed_d3cc4', table='evaluation_run', when='BEFORE')),
+            model_name="evaluationrun",
+            trigger=pgtrigger.compiler.Trigger(
+                name="evaluation_run_is_fixed",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    func='IF NEW."use_case_id" IS DISTINCT FROM OLD."use_case_id" OR NEW."system_version_id" IS DISTINCT FROM OLD."system_version_id" OR NEW."source" IS DISTINCT FROM OLD."source" OR NEW."external_id" IS DISTINCT FROM OLD."external_id" OR NEW."revision" IS DISTINCT FROM OLD."revision" OR NEW."cases" IS DISTINCT FROM OLD."cases" OR NEW."finished_at" IS DISTINCT FROM OLD."finished_at" OR NEW."raw_sha256" IS DISTINCT FROM OLD."raw_sha256" OR NEW."attributes" IS DISTINCT FROM OLD."attributes" OR NEW."dataset_name" IS DISTINCT FROM OLD."dataset_name" OR NEW."dataset_version" IS DISTINCT FROM OLD."dataset_version" OR NEW."dataset_digest" IS DISTINCT FROM OLD."dataset_digest" THEN RAISE EXCEPTION \'frozen: % may not change on %\', \'use_case_id, system_version_id, source, external_id, revision, cases, finished_at, raw_sha256, attributes, dataset_name, dataset_version, dataset_digest\', TG_TABLE_NAME USING ERRCODE = \'integrity_constraint_violation\'; END IF; RETURN NEW;',
+                    hash="e4a9e541b5e1c56aebcb95ea97192fc15c2feb28",
+                    operation="UPDATE",
+                    pgid="pgtrigger_evaluation_run_is_fixed_d3cc4",
+                    table="evaluation_run",
+                    when="BEFORE",
+                ),
+            ),
         ),
         migrations.AddConstraint(
-            model_name='evaluationdimension',
-            constraint=models.UniqueConstraint(fields=('run', 'dimension'), name='evaluation_dimension_is_counted_once'),
+            model_name="evaluationdimension",
+            constraint=models.UniqueConstraint(
+                fields=("run", "dimension"), name="evaluation_dimension_is_counted_once"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='evaluationdimension',
-            constraint=models.CheckConstraint(condition=models.Q(('total', django.db.models.expressions.CombinedExpression(django.db.models.expressions.CombinedExpression(models.F('scored'), '+', models.F('errored')), '+', models.F('skipped')))), name='evaluation_dimension_adds_up'),
+            model_name="evaluationdimension",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    (
+                        "total",
+                        django.db.models.expressions.CombinedExpression(
+                            django.db.models.expressions.CombinedExpression(
+                                models.F("scored"), "+", models.F("errored")
+                            ),
+                            "+",
+                            models.F("skipped"),
+                        ),
+                    )
+                ),
+                name="evaluation_dimension_adds_up",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='evaluationdimension',
-            constraint=models.CheckConstraint(condition=models.Q(('passed__lte', models.F('scored'))), name='evaluation_dimension_passes_fit'),
+            model_name="evaluationdimension",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("passed__lte", models.F("scored"))), name="evaluation_dimension_passes_fit"
+            ),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='evaluationdimension',
-            trigger=pgtrigger.compiler.Trigger(name='append_only', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'append-only: % on % is refused', TG_OP, TG_TABLE_NAME USING ERRCODE = 'integrity_constraint_violation';", hash='6fec4af53e83a0e49ac98d1a972d5c41067531da', operation='UPDATE OR DELETE', pgid='pgtrigger_append_only_e7ec0', table='evaluation_dimension', when='BEFORE')),
+            model_name="evaluationdimension",
+            trigger=pgtrigger.compiler.Trigger(
+                name="append_only",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    func="RAISE EXCEPTION 'append-only: % on % is refused', TG_OP, TG_TABLE_NAME USING ERRCODE = 'integrity_constraint_violation';",
+                    hash="6fec4af53e83a0e49ac98d1a972d5c41067531da",
+                    operation="UPDATE OR DELETE",
+                    pgid="pgtrigger_append_only_e7ec0",
+                    table="evaluation_dimension",
+                    when="BEFORE",
+                ),
+            ),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='evaluationdimension',
-            trigger=pgtrigger.compiler.Trigger(name='no_truncate', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'append-only: % on % is refused', TG_OP, TG_TABLE_NAME USING ERRCODE = 'integrity_constraint_violation';", hash='889f95b64c2ecc17c73fbebafc7260dfc7c192d9', level='STATEMENT', operation='TRUNCATE', pgid='pgtrigger_no_truncate_9aac2', table='evaluation_dimension', when='BEFORE')),
+            model_name="evaluationdimension",
+            trigger=pgtrigger.compiler.Trigger(
+                name="no_truncate",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    func="RAISE EXCEPTION 'append-only: % on % is refused', TG_OP, TG_TABLE_NAME USING ERRCODE = 'integrity_constraint_violation';",
+                    hash="889f95b64c2ecc17c73fbebafc7260dfc7c192d9",
+                    level="STATEMENT",
+                    operation="TRUNCATE",
+                    pgid="pgtrigger_no_truncate_9aac2",
+                    table="evaluation_dimension",
+                    when="BEFORE",
+                ),
+            ),
         ),
         migrations.AddConstraint(
-            model_name='evaluationscore',
-            constraint=models.UniqueConstraint(fields=('run', 'item_id', 'trial', 'metric'), name='evaluation_score_is_counted_once'),
+            model_name="evaluationscore",
+            constraint=models.UniqueConstraint(
+                fields=("run", "item_id", "trial", "metric"), name="evaluation_score_is_counted_once"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='evaluationscore',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('passed__isnull', False), ('state', 'scored'), ('value__isnull', False)), models.Q(models.Q(('state', 'scored'), _negated=True), ('passed__isnull', True), ('value__isnull', True)), _connector='OR'), name='evaluation_score_has_value_iff_scored'),
+            model_name="evaluationscore",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("passed__isnull", False), ("state", "scored"), ("value__isnull", False)),
+                    models.Q(
+                        models.Q(("state", "scored"), _negated=True), ("passed__isnull", True), ("value__isnull", True)
+                    ),
+                    _connector="OR",
+                ),
+                name="evaluation_score_has_value_iff_scored",
+            ),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='evaluationscore',
-            trigger=pgtrigger.compiler.Trigger(name='append_only', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'append-only: % on % is refused', TG_OP, TG_TABLE_NAME USING ERRCODE = 'integrity_constraint_violation';", hash='4be2333e5c25b43020e5a2235ed5c6f4cf92dce7', operation='UPDATE OR DELETE', pgid='pgtrigger_append_only_e4774', table='evaluation_score', when='BEFORE')),
+            model_name="evaluationscore",
+            trigger=pgtrigger.compiler.Trigger(
+                name="append_only",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    func="RAISE EXCEPTION 'append-only: % on % is refused', TG_OP, TG_TABLE_NAME USING ERRCODE = 'integrity_constraint_violation';",
+                    hash="4be2333e5c25b43020e5a2235ed5c6f4cf92dce7",
+                    operation="UPDATE OR DELETE",
+                    pgid="pgtrigger_append_only_e4774",
+                    table="evaluation_score",
+                    when="BEFORE",
+                ),
+            ),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='evaluationscore',
-            trigger=pgtrigger.compiler.Trigger(name='no_truncate', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'append-only: % on % is refused', TG_OP, TG_TABLE_NAME USING ERRCODE = 'integrity_constraint_violation';", hash='cc9d448feae5f74185f061013c102d97af55218f', level='STATEMENT', operation='TRUNCATE', pgid='pgtrigger_no_truncate_9ef67', table='evaluation_score', when='BEFORE')),
+            model_name="evaluationscore",
+            trigger=pgtrigger.compiler.Trigger(
+                name="no_truncate",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    func="RAISE EXCEPTION 'append-only: % on % is refused', TG_OP, TG_TABLE_NAME USING ERRCODE = 'integrity_constraint_violation';",
+                    hash="cc9d448feae5f74185f061013c102d97af55218f",
+                    level="STATEMENT",
+                    operation="TRUNCATE",
+                    pgid="pgtrigger_no_truncate_9ef67",
+                    table="evaluation_score",
+                    when="BEFORE",
+                ),
+            ),
         ),
         migrations.AddIndex(
-            model_name='syncrun',
-            index=models.Index(condition=models.Q(('state__in', ['queued', 'failed', 'running'])), fields=['next_at'], name='sync_run_due'),
+            model_name="syncrun",
+            index=models.Index(
+                condition=models.Q(("state__in", ["queued", "failed", "running"])),
+                fields=["next_at"],
+                name="sync_run_due",
+            ),
         ),
         migrations.AddIndex(
-            model_name='syncrun',
-            index=models.Index(fields=['connector', '-queued_at', '-id'], name='sync_run_of_connector'),
+            model_name="syncrun",
+            index=models.Index(fields=["connector", "-queued_at", "-id"], name="sync_run_of_connector"),
         ),
         migrations.AddConstraint(
-            model_name='syncrun',
-            constraint=models.UniqueConstraint(condition=models.Q(('period__isnull', False)), fields=('connector', 'period'), name='sync_run_one_per_period'),
+            model_name="syncrun",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("period__isnull", False)),
+                fields=("connector", "period"),
+                name="sync_run_one_per_period",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='syncrun',
-            constraint=models.UniqueConstraint(condition=models.Q(('state', 'running')), fields=('connector',), name='sync_run_one_at_a_time'),
+            model_name="syncrun",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("state", "running")), fields=("connector",), name="sync_run_one_at_a_time"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='syncrun',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', ['queued', 'running', 'succeeded', 'failed', 'dead'])), name='sync_run_state_is_known'),
+            model_name="syncrun",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("state__in", ["queued", "running", "succeeded", "failed", "dead"])),
+                name="sync_run_state_is_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='syncrun',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('state', 'running'), _negated=True), models.Q(('lease_until__isnull', False), ('token__isnull', False)), _connector='OR'), name='sync_run_running_is_leased'),
+            model_name="syncrun",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("state", "running"), _negated=True),
+                    models.Q(("lease_until__isnull", False), ("token__isnull", False)),
+                    _connector="OR",
+                ),
+                name="sync_run_running_is_leased",
+            ),
         ),
         migrations.AddIndex(
-            model_name='usagerecord',
-            index=models.Index(fields=['use_case', 'day'], name='usage_record_of_use_case'),
+            model_name="usagerecord",
+            index=models.Index(fields=["use_case", "day"], name="usage_record_of_use_case"),
         ),
         migrations.AddConstraint(
-            model_name='usagerecord',
-            constraint=models.UniqueConstraint(fields=('source', 'day', 'use_case', 'system_version', 'environment', 'team', 'provider', 'model', 'operation', 'currency'), name='usage_record_is_one_row_per_key', nulls_distinct=False),
+            model_name="usagerecord",
+            constraint=models.UniqueConstraint(
+                fields=(
+                    "source",
+                    "day",
+                    "use_case",
+                    "system_version",
+                    "environment",
+                    "team",
+                    "provider",
+                    "model",
+                    "operation",
+                    "currency",
+                ),
+                name="usage_record_is_one_row_per_key",
+                nulls_distinct=False,
+            ),
         ),
         migrations.AddConstraint(
-            model_name='usagerecord',
-            constraint=models.CheckConstraint(condition=models.Q(('cached_input_tokens__lte', models.F('input_tokens'))), name='usage_record_cached_is_a_part'),
+            model_name="usagerecord",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("cached_input_tokens__lte", models.F("input_tokens"))),
+                name="usage_record_cached_is_a_part",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='usagerecord',
-            constraint=models.CheckConstraint(condition=models.Q(('failed_requests__lte', models.F('requests'))), name='usage_record_failed_is_a_part'),
+            model_name="usagerecord",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("failed_requests__lte", models.F("requests"))), name="usage_record_failed_is_a_part"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='usagerecord',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('billed_cost__isnull', True), ('effective_cost__isnull', True)), ('currency__regex', '^[A-Z]{3}$'), _connector='OR'), name='usage_record_cost_has_currency'),
+            model_name="usagerecord",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("billed_cost__isnull", True), ("effective_cost__isnull", True)),
+                    ("currency__regex", "^[A-Z]{3}$"),
+                    _connector="OR",
+                ),
+                name="usage_record_cost_has_currency",
+            ),
         ),
         append_only_for_app("evaluation_score", "evaluation_dimension"),
     ]

@@ -17,11 +17,10 @@ from portal.privileges import append_only_for_app
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('auth', '0012_alter_user_first_name_max_length'),
+        ("auth", "0012_alter_user_first_name_max_length"),
     ]
 
     operations = [
@@ -29,360 +28,650 @@ class Migration(migrations.Migration):
         UnaccentExtension(),
         BtreeGistExtension(),
         migrations.CreateModel(
-            name='AuditEvent',
+            name="AuditEvent",
             fields=[
-                ('id', models.UUIDField(default=portal.identifiers.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('object_type', models.TextField()),
-                ('object_id', models.UUIDField()),
-                ('object_rev', models.BigIntegerField()),
-                ('canon', models.TextField()),
-                ('leaf_hash', models.BinaryField()),
-                ('payload', models.GeneratedField(db_persist=True, expression=django.db.models.functions.comparison.Cast('canon', models.JSONField()), output_field=models.JSONField())),
-                ('use_case_id', models.UUIDField(null=True)),
-                ('references', django.contrib.postgres.fields.ArrayField(base_field=models.TextField(), default=list, size=None)),
-                ('recorded_at', models.DateTimeField(db_default=models.Func(function='clock_timestamp', output_field=models.DateTimeField()))),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=portal.identifiers.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("object_type", models.TextField()),
+                ("object_id", models.UUIDField()),
+                ("object_rev", models.BigIntegerField()),
+                ("canon", models.TextField()),
+                ("leaf_hash", models.BinaryField()),
+                (
+                    "payload",
+                    models.GeneratedField(
+                        db_persist=True,
+                        expression=django.db.models.functions.comparison.Cast("canon", models.JSONField()),
+                        output_field=models.JSONField(),
+                    ),
+                ),
+                ("use_case_id", models.UUIDField(null=True)),
+                (
+                    "references",
+                    django.contrib.postgres.fields.ArrayField(base_field=models.TextField(), default=list, size=None),
+                ),
+                (
+                    "recorded_at",
+                    models.DateTimeField(
+                        db_default=models.Func(function="clock_timestamp", output_field=models.DateTimeField())
+                    ),
+                ),
             ],
             options={
-                'db_table': 'audit_event',
+                "db_table": "audit_event",
             },
         ),
         migrations.CreateModel(
-            name='BusinessUnit',
+            name="BusinessUnit",
             fields=[
-                ('id', models.UUIDField(default=portal.identifiers.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('audit_rev', models.BigIntegerField(default=0, editable=False)),
-                ('name', models.CharField(max_length=120, verbose_name='name')),
-                ('path', models.TextField(editable=False, unique=True)),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=portal.identifiers.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("audit_rev", models.BigIntegerField(default=0, editable=False)),
+                ("name", models.CharField(max_length=120, verbose_name="name")),
+                ("path", models.TextField(editable=False, unique=True)),
             ],
             options={
-                'db_table': 'business_unit',
-                'ordering': ['name'],
+                "db_table": "business_unit",
+                "ordering": ["name"],
             },
         ),
         migrations.CreateModel(
-            name='Grant',
+            name="Grant",
             fields=[
-                ('id', models.UUIDField(default=portal.identifiers.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('audit_rev', models.BigIntegerField(default=0, editable=False)),
-                ('role', models.CharField(choices=[('owner', 'Business owner'), ('architect', 'Architect'), ('engineer', 'Engineer'), ('platform', 'Platform'), ('finance', 'Finance'), ('risk', 'Risk reviewer'), ('security', 'Security'), ('privacy', 'Privacy'), ('legal', 'Legal'), ('approver', 'Approver'), ('auditor', 'Auditor'), ('administrator', 'Administrator'), ('ingest', 'Evidence source'), ('pipeline', 'Pipeline')], max_length=30)),
-                ('valid_from', models.DateTimeField()),
-                ('valid_until', models.DateTimeField(blank=True, null=True)),
-                ('reason', models.TextField(blank=True)),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=portal.identifiers.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("audit_rev", models.BigIntegerField(default=0, editable=False)),
+                (
+                    "role",
+                    models.CharField(
+                        choices=[
+                            ("owner", "Business owner"),
+                            ("architect", "Architect"),
+                            ("engineer", "Engineer"),
+                            ("platform", "Platform"),
+                            ("finance", "Finance"),
+                            ("risk", "Risk reviewer"),
+                            ("security", "Security"),
+                            ("privacy", "Privacy"),
+                            ("legal", "Legal"),
+                            ("approver", "Approver"),
+                            ("auditor", "Auditor"),
+                            ("administrator", "Administrator"),
+                            ("ingest", "Evidence source"),
+                            ("pipeline", "Pipeline"),
+                        ],
+                        max_length=30,
+                    ),
+                ),
+                ("valid_from", models.DateTimeField()),
+                ("valid_until", models.DateTimeField(blank=True, null=True)),
+                ("reason", models.TextField(blank=True)),
             ],
             options={
-                'db_table': 'access_grant',
+                "db_table": "access_grant",
             },
         ),
         migrations.CreateModel(
-            name='Heartbeat',
+            name="Heartbeat",
             fields=[
-                ('name', models.CharField(max_length=60, primary_key=True, serialize=False)),
-                ('beat_at', models.DateTimeField()),
+                ("name", models.CharField(max_length=60, primary_key=True, serialize=False)),
+                ("beat_at", models.DateTimeField()),
             ],
             options={
-                'db_table': 'heartbeat',
+                "db_table": "heartbeat",
             },
         ),
         migrations.CreateModel(
-            name='IdempotencyKey',
+            name="IdempotencyKey",
             fields=[
-                ('id', models.UUIDField(default=portal.identifiers.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('actor', models.TextField()),
-                ('key', models.CharField(max_length=200)),
-                ('method', models.CharField(max_length=8)),
-                ('path', models.TextField()),
-                ('request_sha256', models.BinaryField(max_length=32)),
-                ('status', models.PositiveSmallIntegerField(null=True)),
-                ('body', models.JSONField(null=True)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=portal.identifiers.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("actor", models.TextField()),
+                ("key", models.CharField(max_length=200)),
+                ("method", models.CharField(max_length=8)),
+                ("path", models.TextField()),
+                ("request_sha256", models.BinaryField(max_length=32)),
+                ("status", models.PositiveSmallIntegerField(null=True)),
+                ("body", models.JSONField(null=True)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
             ],
             options={
-                'db_table': 'idempotency_key',
+                "db_table": "idempotency_key",
             },
         ),
         migrations.CreateModel(
-            name='Identity',
+            name="Identity",
             fields=[
-                ('id', models.UUIDField(default=portal.identifiers.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('issuer', models.TextField()),
-                ('tenant', models.TextField(blank=True, default='')),
-                ('subject', models.TextField()),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('last_sign_in_at', models.DateTimeField(null=True)),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=portal.identifiers.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("issuer", models.TextField()),
+                ("tenant", models.TextField(blank=True, default="")),
+                ("subject", models.TextField()),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("last_sign_in_at", models.DateTimeField(null=True)),
             ],
             options={
-                'db_table': 'identity',
+                "db_table": "identity",
             },
         ),
         migrations.CreateModel(
-            name='Notice',
+            name="Notice",
             fields=[
-                ('id', models.UUIDField(default=portal.identifiers.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('text', models.TextField()),
-                ('url', models.TextField(blank=True)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('read_at', models.DateTimeField(blank=True, null=True)),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=portal.identifiers.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("text", models.TextField()),
+                ("url", models.TextField(blank=True)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("read_at", models.DateTimeField(blank=True, null=True)),
             ],
             options={
-                'db_table': 'notice',
+                "db_table": "notice",
             },
         ),
         migrations.CreateModel(
-            name='OutboxMessage',
+            name="OutboxMessage",
             fields=[
-                ('id', models.UUIDField(default=portal.identifiers.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('channel', models.CharField(choices=[('email', 'Email'), ('webhook', 'Webhook')], max_length=10)),
-                ('recipient', models.TextField()),
-                ('subject', models.TextField(blank=True)),
-                ('body', models.TextField()),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('due_at', models.DateTimeField()),
-                ('attempts', models.PositiveSmallIntegerField(default=0)),
-                ('delivered_at', models.DateTimeField(blank=True, null=True)),
-                ('dead_at', models.DateTimeField(blank=True, null=True)),
-                ('last_error', models.TextField(blank=True)),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=portal.identifiers.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("channel", models.CharField(choices=[("email", "Email"), ("webhook", "Webhook")], max_length=10)),
+                ("recipient", models.TextField()),
+                ("subject", models.TextField(blank=True)),
+                ("body", models.TextField()),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("due_at", models.DateTimeField()),
+                ("attempts", models.PositiveSmallIntegerField(default=0)),
+                ("delivered_at", models.DateTimeField(blank=True, null=True)),
+                ("dead_at", models.DateTimeField(blank=True, null=True)),
+                ("last_error", models.TextField(blank=True)),
             ],
             options={
-                'db_table': 'outbox_message',
+                "db_table": "outbox_message",
             },
         ),
         migrations.CreateModel(
-            name='ServiceAccount',
+            name="ServiceAccount",
             fields=[
-                ('id', models.UUIDField(default=portal.identifiers.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('audit_rev', models.BigIntegerField(default=0, editable=False)),
-                ('name', models.CharField(max_length=120, unique=True)),
-                ('is_active', models.BooleanField(default=True)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=portal.identifiers.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("audit_rev", models.BigIntegerField(default=0, editable=False)),
+                ("name", models.CharField(max_length=120, unique=True)),
+                ("is_active", models.BooleanField(default=True)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
             ],
             options={
-                'db_table': 'service_account',
-                'ordering': ['name'],
+                "db_table": "service_account",
+                "ordering": ["name"],
             },
         ),
         migrations.CreateModel(
-            name='User',
+            name="User",
             fields=[
-                ('password', models.CharField(max_length=128, verbose_name='password')),
-                ('last_login', models.DateTimeField(blank=True, null=True, verbose_name='last login')),
-                ('is_superuser', models.BooleanField(default=False, help_text='Designates that this user has all permissions without explicitly assigning them.', verbose_name='superuser status')),
-                ('id', models.UUIDField(default=portal.identifiers.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('audit_rev', models.BigIntegerField(default=0, editable=False)),
-                ('username', models.CharField(max_length=80, unique=True, verbose_name='sign-in name')),
-                ('name', models.CharField(max_length=120, verbose_name='name')),
-                ('email', models.EmailField(blank=True, max_length=254, verbose_name='e-mail')),
-                ('title', models.CharField(blank=True, max_length=120, verbose_name='title')),
-                ('is_active', models.BooleanField(default=True)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('groups', models.ManyToManyField(blank=True, help_text='The groups this user belongs to. A user will get all permissions granted to each of their groups.', related_name='user_set', related_query_name='user', to='auth.group', verbose_name='groups')),
-                ('user_permissions', models.ManyToManyField(blank=True, help_text='Specific permissions for this user.', related_name='user_set', related_query_name='user', to='auth.permission', verbose_name='user permissions')),
+                ("password", models.CharField(max_length=128, verbose_name="password")),
+                ("last_login", models.DateTimeField(blank=True, null=True, verbose_name="last login")),
+                (
+                    "is_superuser",
+                    models.BooleanField(
+                        default=False,
+                        help_text="Designates that this user has all permissions without explicitly assigning them.",
+                        verbose_name="superuser status",
+                    ),
+                ),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=portal.identifiers.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("audit_rev", models.BigIntegerField(default=0, editable=False)),
+                ("username", models.CharField(max_length=80, unique=True, verbose_name="sign-in name")),
+                ("name", models.CharField(max_length=120, verbose_name="name")),
+                ("email", models.EmailField(blank=True, max_length=254, verbose_name="e-mail")),
+                ("title", models.CharField(blank=True, max_length=120, verbose_name="title")),
+                ("is_active", models.BooleanField(default=True)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "groups",
+                    models.ManyToManyField(
+                        blank=True,
+                        help_text="The groups this user belongs to. A user will get all permissions granted to each of their groups.",
+                        related_name="user_set",
+                        related_query_name="user",
+                        to="auth.group",
+                        verbose_name="groups",
+                    ),
+                ),
+                (
+                    "user_permissions",
+                    models.ManyToManyField(
+                        blank=True,
+                        help_text="Specific permissions for this user.",
+                        related_name="user_set",
+                        related_query_name="user",
+                        to="auth.permission",
+                        verbose_name="user permissions",
+                    ),
+                ),
             ],
             options={
-                'db_table': 'person',
-                'ordering': ['name'],
+                "db_table": "person",
+                "ordering": ["name"],
             },
         ),
         migrations.CreateModel(
-            name='ApiToken',
+            name="ApiToken",
             fields=[
-                ('id', models.UUIDField(default=portal.identifiers.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('audit_rev', models.BigIntegerField(default=0, editable=False)),
-                ('label', models.CharField(max_length=120)),
-                ('prefix', models.CharField(max_length=16, unique=True)),
-                ('secret_sha256', models.BinaryField(max_length=32)),
-                ('scopes', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=30), size=None)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('expires_at', models.DateTimeField()),
-                ('revoked_at', models.DateTimeField(blank=True, null=True)),
-                ('last_used_at', models.DateTimeField(blank=True, null=True)),
-                ('created_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='tokens_issued', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=portal.identifiers.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("audit_rev", models.BigIntegerField(default=0, editable=False)),
+                ("label", models.CharField(max_length=120)),
+                ("prefix", models.CharField(max_length=16, unique=True)),
+                ("secret_sha256", models.BinaryField(max_length=32)),
+                (
+                    "scopes",
+                    django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=30), size=None),
+                ),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("expires_at", models.DateTimeField()),
+                ("revoked_at", models.DateTimeField(blank=True, null=True)),
+                ("last_used_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "created_by",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="tokens_issued",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'db_table': 'api_token',
+                "db_table": "api_token",
             },
         ),
         migrations.CreateModel(
-            name='AuditPending',
+            name="AuditPending",
             fields=[
-                ('event', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, primary_key=True, related_name='pending', serialize=False, to='portal.auditevent')),
+                (
+                    "event",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        primary_key=True,
+                        related_name="pending",
+                        serialize=False,
+                        to="portal.auditevent",
+                    ),
+                ),
             ],
             options={
-                'db_table': 'audit_pending',
+                "db_table": "audit_pending",
             },
         ),
         migrations.CreateModel(
-            name='AuditPersonalData',
+            name="AuditPersonalData",
             fields=[
-                ('event', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, primary_key=True, related_name='personal_data', serialize=False, to='portal.auditevent')),
-                ('salt', models.BinaryField(null=True)),
-                ('values', models.JSONField(null=True)),
+                (
+                    "event",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        primary_key=True,
+                        related_name="personal_data",
+                        serialize=False,
+                        to="portal.auditevent",
+                    ),
+                ),
+                ("salt", models.BinaryField(null=True)),
+                ("values", models.JSONField(null=True)),
             ],
             options={
-                'db_table': 'audit_personal_data',
+                "db_table": "audit_personal_data",
             },
         ),
         migrations.AddIndex(
-            model_name='auditevent',
-            index=models.Index(fields=['-recorded_at', '-id'], name='audit_event_newest'),
+            model_name="auditevent",
+            index=models.Index(fields=["-recorded_at", "-id"], name="audit_event_newest"),
         ),
         migrations.AddIndex(
-            model_name='auditevent',
-            index=models.Index(fields=['use_case_id', '-recorded_at', '-id'], name='audit_event_of_use_case'),
+            model_name="auditevent",
+            index=models.Index(fields=["use_case_id", "-recorded_at", "-id"], name="audit_event_of_use_case"),
         ),
         migrations.AddIndex(
-            model_name='auditevent',
-            index=django.contrib.postgres.indexes.GinIndex(fields=['references'], name='audit_event_references'),
+            model_name="auditevent",
+            index=django.contrib.postgres.indexes.GinIndex(fields=["references"], name="audit_event_references"),
         ),
         migrations.AddConstraint(
-            model_name='auditevent',
-            constraint=models.UniqueConstraint(fields=('object_type', 'object_id', 'object_rev'), name='audit_event_revision_is_unique'),
+            model_name="auditevent",
+            constraint=models.UniqueConstraint(
+                fields=("object_type", "object_id", "object_rev"), name="audit_event_revision_is_unique"
+            ),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='auditevent',
-            trigger=pgtrigger.compiler.Trigger(name='append_only', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'append-only: % on % is refused', TG_OP, TG_TABLE_NAME USING ERRCODE = 'integrity_constraint_violation';", hash='cdb0eda084f63fb01ae5a4ec8980b69ab33029f8', operation='UPDATE OR DELETE', pgid='pgtrigger_append_only_2e7be', table='audit_event', when='BEFORE')),
+            model_name="auditevent",
+            trigger=pgtrigger.compiler.Trigger(
+                name="append_only",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    func="RAISE EXCEPTION 'append-only: % on % is refused', TG_OP, TG_TABLE_NAME USING ERRCODE = 'integrity_constraint_violation';",
+                    hash="cdb0eda084f63fb01ae5a4ec8980b69ab33029f8",
+                    operation="UPDATE OR DELETE",
+                    pgid="pgtrigger_append_only_2e7be",
+                    table="audit_event",
+                    when="BEFORE",
+                ),
+            ),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='auditevent',
-            trigger=pgtrigger.compiler.Trigger(name='no_truncate', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'append-only: % on % is refused', TG_OP, TG_TABLE_NAME USING ERRCODE = 'integrity_constraint_violation';", hash='5db54cfa5f1494acbbab282d3782970344e3d82e', level='STATEMENT', operation='TRUNCATE', pgid='pgtrigger_no_truncate_54f96', table='audit_event', when='BEFORE')),
+            model_name="auditevent",
+            trigger=pgtrigger.compiler.Trigger(
+                name="no_truncate",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    func="RAISE EXCEPTION 'append-only: % on % is refused', TG_OP, TG_TABLE_NAME USING ERRCODE = 'integrity_constraint_violation';",
+                    hash="5db54cfa5f1494acbbab282d3782970344e3d82e",
+                    level="STATEMENT",
+                    operation="TRUNCATE",
+                    pgid="pgtrigger_no_truncate_54f96",
+                    table="audit_event",
+                    when="BEFORE",
+                ),
+            ),
         ),
         migrations.AddField(
-            model_name='businessunit',
-            name='parent',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='children', to='portal.businessunit'),
+            model_name="businessunit",
+            name="parent",
+            field=models.ForeignKey(
+                blank=True,
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="children",
+                to="portal.businessunit",
+            ),
         ),
         migrations.AddField(
-            model_name='user',
-            name='unit',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='people', to='portal.businessunit'),
+            model_name="user",
+            name="unit",
+            field=models.ForeignKey(
+                blank=True,
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="people",
+                to="portal.businessunit",
+            ),
         ),
         migrations.AddField(
-            model_name='grant',
-            name='granted_by',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='grants_given', to=settings.AUTH_USER_MODEL),
+            model_name="grant",
+            name="granted_by",
+            field=models.ForeignKey(
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="grants_given",
+                to=settings.AUTH_USER_MODEL,
+            ),
         ),
         migrations.AddField(
-            model_name='grant',
-            name='group',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='grants', to='auth.group'),
+            model_name="grant",
+            name="group",
+            field=models.ForeignKey(
+                blank=True,
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="grants",
+                to="auth.group",
+            ),
         ),
         migrations.AddField(
-            model_name='grant',
-            name='person',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='grants', to=settings.AUTH_USER_MODEL),
+            model_name="grant",
+            name="person",
+            field=models.ForeignKey(
+                blank=True,
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="grants",
+                to=settings.AUTH_USER_MODEL,
+            ),
         ),
         migrations.AddField(
-            model_name='grant',
-            name='unit',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='grants', to='portal.businessunit'),
+            model_name="grant",
+            name="unit",
+            field=models.ForeignKey(
+                blank=True,
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="grants",
+                to="portal.businessunit",
+            ),
         ),
         migrations.AddIndex(
-            model_name='idempotencykey',
-            index=models.Index(fields=['created_at'], name='idempotency_key_age'),
+            model_name="idempotencykey",
+            index=models.Index(fields=["created_at"], name="idempotency_key_age"),
         ),
         migrations.AddConstraint(
-            model_name='idempotencykey',
-            constraint=models.UniqueConstraint(fields=('actor', 'key'), name='idempotency_key_is_used_once'),
+            model_name="idempotencykey",
+            constraint=models.UniqueConstraint(fields=("actor", "key"), name="idempotency_key_is_used_once"),
         ),
         migrations.AddField(
-            model_name='identity',
-            name='user',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='identities', to=settings.AUTH_USER_MODEL),
+            model_name="identity",
+            name="user",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="identities", to=settings.AUTH_USER_MODEL
+            ),
         ),
         migrations.AddField(
-            model_name='notice',
-            name='person',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='notices', to=settings.AUTH_USER_MODEL),
+            model_name="notice",
+            name="person",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE, related_name="notices", to=settings.AUTH_USER_MODEL
+            ),
         ),
         migrations.AddIndex(
-            model_name='outboxmessage',
-            index=models.Index(condition=models.Q(('dead_at__isnull', True), ('delivered_at__isnull', True)), fields=['due_at'], name='outbox_message_due'),
+            model_name="outboxmessage",
+            index=models.Index(
+                condition=models.Q(("dead_at__isnull", True), ("delivered_at__isnull", True)),
+                fields=["due_at"],
+                name="outbox_message_due",
+            ),
         ),
         migrations.AddField(
-            model_name='serviceaccount',
-            name='owner',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='service_accounts', to=settings.AUTH_USER_MODEL),
+            model_name="serviceaccount",
+            name="owner",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="service_accounts",
+                to=settings.AUTH_USER_MODEL,
+            ),
         ),
         migrations.AddField(
-            model_name='grant',
-            name='service_account',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='grants', to='portal.serviceaccount'),
+            model_name="grant",
+            name="service_account",
+            field=models.ForeignKey(
+                blank=True,
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="grants",
+                to="portal.serviceaccount",
+            ),
         ),
         migrations.AddField(
-            model_name='apitoken',
-            name='account',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='tokens', to='portal.serviceaccount'),
+            model_name="apitoken",
+            name="account",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="tokens", to="portal.serviceaccount"
+            ),
         ),
         migrations.AddIndex(
-            model_name='businessunit',
-            index=models.Index(fields=['path'], name='business_unit_path_prefix', opclasses=['text_pattern_ops']),
+            model_name="businessunit",
+            index=models.Index(fields=["path"], name="business_unit_path_prefix", opclasses=["text_pattern_ops"]),
         ),
         migrations.AddConstraint(
-            model_name='businessunit',
-            constraint=models.CheckConstraint(condition=models.Q(('name', ''), _negated=True), name='business_unit_name_is_not_blank'),
+            model_name="businessunit",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("name", ""), _negated=True), name="business_unit_name_is_not_blank"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='businessunit',
-            constraint=models.UniqueConstraint(fields=('parent', 'name'), name='business_unit_name_is_unique_in_parent', nulls_distinct=False),
+            model_name="businessunit",
+            constraint=models.UniqueConstraint(
+                fields=("parent", "name"), name="business_unit_name_is_unique_in_parent", nulls_distinct=False
+            ),
         ),
         migrations.AddConstraint(
-            model_name='user',
-            constraint=models.CheckConstraint(condition=models.Q(('is_superuser', False)), name='person_is_never_superuser'),
+            model_name="user",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("is_superuser", False)), name="person_is_never_superuser"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='user',
-            constraint=models.CheckConstraint(condition=models.Q(('name', ''), _negated=True), name='person_name_is_not_blank'),
+            model_name="user",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("name", ""), _negated=True), name="person_name_is_not_blank"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='user',
-            constraint=models.UniqueConstraint(django.db.models.functions.text.Lower('username'), name='person_username_is_unique_in_any_case'),
+            model_name="user",
+            constraint=models.UniqueConstraint(
+                django.db.models.functions.text.Lower("username"), name="person_username_is_unique_in_any_case"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='identity',
-            constraint=models.UniqueConstraint(fields=('issuer', 'tenant', 'subject'), name='identity_is_one_person'),
+            model_name="identity",
+            constraint=models.UniqueConstraint(fields=("issuer", "tenant", "subject"), name="identity_is_one_person"),
         ),
         migrations.AddConstraint(
-            model_name='identity',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('issuer', ''), _negated=True), models.Q(('subject', ''), _negated=True)), name='identity_is_complete'),
+            model_name="identity",
+            constraint=models.CheckConstraint(
+                condition=models.Q(models.Q(("issuer", ""), _negated=True), models.Q(("subject", ""), _negated=True)),
+                name="identity_is_complete",
+            ),
         ),
         migrations.AddIndex(
-            model_name='notice',
-            index=models.Index(condition=models.Q(('read_at__isnull', True)), fields=['person', '-created_at'], name='notice_unread'),
+            model_name="notice",
+            index=models.Index(
+                condition=models.Q(("read_at__isnull", True)), fields=["person", "-created_at"], name="notice_unread"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='serviceaccount',
-            constraint=models.CheckConstraint(condition=models.Q(('name', ''), _negated=True), name='service_account_name_is_not_blank'),
+            model_name="serviceaccount",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("name", ""), _negated=True), name="service_account_name_is_not_blank"
+            ),
         ),
         migrations.AddIndex(
-            model_name='grant',
-            index=models.Index(fields=['person', 'valid_from'], name='grant_of_person'),
+            model_name="grant",
+            index=models.Index(fields=["person", "valid_from"], name="grant_of_person"),
         ),
         migrations.AddIndex(
-            model_name='grant',
-            index=models.Index(fields=['group', 'valid_from'], name='grant_of_group'),
+            model_name="grant",
+            index=models.Index(fields=["group", "valid_from"], name="grant_of_group"),
         ),
         migrations.AddIndex(
-            model_name='grant',
-            index=models.Index(fields=['service_account', 'valid_from'], name='grant_of_service_account'),
+            model_name="grant",
+            index=models.Index(fields=["service_account", "valid_from"], name="grant_of_service_account"),
         ),
         migrations.AddConstraint(
-            model_name='grant',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('group__isnull', True), ('person__isnull', False), ('service_account__isnull', True)), models.Q(('group__isnull', False), ('person__isnull', True), ('service_account__isnull', True)), models.Q(('group__isnull', True), ('person__isnull', True), ('service_account__isnull', False)), _connector='OR'), name='grant_has_one_holder'),
+            model_name="grant",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("group__isnull", True), ("person__isnull", False), ("service_account__isnull", True)),
+                    models.Q(("group__isnull", False), ("person__isnull", True), ("service_account__isnull", True)),
+                    models.Q(("group__isnull", True), ("person__isnull", True), ("service_account__isnull", False)),
+                    _connector="OR",
+                ),
+                name="grant_has_one_holder",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='grant',
-            constraint=models.CheckConstraint(condition=models.Q(('valid_until__isnull', True), ('valid_until__gt', models.F('valid_from')), _connector='OR'), name='grant_ends_after_it_starts'),
+            model_name="grant",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("valid_until__isnull", True), ("valid_until__gt", models.F("valid_from")), _connector="OR"
+                ),
+                name="grant_ends_after_it_starts",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='grant',
-            constraint=models.CheckConstraint(condition=models.Q(('person__isnull', True), ('granted_by__isnull', True), models.Q(('person', models.F('granted_by')), _negated=True), _connector='OR'), name='grant_is_not_to_oneself'),
+            model_name="grant",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("person__isnull", True),
+                    ("granted_by__isnull", True),
+                    models.Q(("person", models.F("granted_by")), _negated=True),
+                    _connector="OR",
+                ),
+                name="grant_is_not_to_oneself",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='grant',
-            constraint=models.CheckConstraint(condition=models.Q(('role__in', ['owner', 'architect', 'engineer', 'platform', 'finance', 'risk', 'security', 'privacy', 'legal', 'approver', 'auditor', 'administrator', 'ingest', 'pipeline'])), name='grant_role_is_known'),
+            model_name="grant",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    (
+                        "role__in",
+                        [
+                            "owner",
+                            "architect",
+                            "engineer",
+                            "platform",
+                            "finance",
+                            "risk",
+                            "security",
+                            "privacy",
+                            "legal",
+                            "approver",
+                            "auditor",
+                            "administrator",
+                            "ingest",
+                            "pipeline",
+                        ],
+                    )
+                ),
+                name="grant_role_is_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='apitoken',
-            constraint=models.CheckConstraint(condition=models.Q(('expires_at__lte', django.db.models.expressions.CombinedExpression(models.F('created_at'), '+', models.Value('366 days', models.DurationField())))), name='api_token_lives_a_year_at_most'),
+            model_name="apitoken",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    (
+                        "expires_at__lte",
+                        django.db.models.expressions.CombinedExpression(
+                            models.F("created_at"), "+", models.Value("366 days", models.DurationField())
+                        ),
+                    )
+                ),
+                name="api_token_lives_a_year_at_most",
+            ),
         ),
         migrations.RunSQL(
             # The database refuses a hash that is not the text's: nobody can store a wrong one, not even by accident.

@@ -18,10 +18,12 @@ from django.conf import settings
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 from django.contrib.sessions.backends.db import SessionStore
 from django.db import transaction
+from django.middleware.csrf import CSRF_SESSION_KEY
 from django.test import Client, override_settings
 from django.test.client import ClientHandler
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.crypto import get_random_string
 
 from approvals.actions.attestations import issue_attestation
 from approvals.actions.releases import propose_release
@@ -212,7 +214,8 @@ def _session(user: User) -> str:
     session, now = SessionStore(), int(time.time())
     session.update({SESSION_KEY: str(user.pk), BACKEND_SESSION_KEY: "portal.sso.LocalBackend"})
     session.update({HASH_SESSION_KEY: user.get_session_auth_hash(), "signed_in_at": now, "seen_at": now})
-    session["signed_in_by"] = "test"
+    # Signing in draws the form token, too; without it every first page would write the session.
+    session.update({"signed_in_by": "test", CSRF_SESSION_KEY: get_random_string(32)})
     session.create()
     return str(session.session_key)
 

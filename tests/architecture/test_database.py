@@ -4,11 +4,15 @@ from collections.abc import Iterator
 
 import pytest
 from django.apps import apps
-from django.db import connection, models
+from django.db import IntegrityError, connection, models, transaction
+from django.utils import timezone
 
+from approvals.models import GatePolicyVersion
+from evidence.models import AllowedHost
 from portal.access import CAPABILITIES, SCOPE_CAPABILITIES
 from portal.choices import Role, Scope
 from portal.models import User
+from tests.cast import Cast
 from tests.databases import as_owner
 
 FLOORS = ("portal", "usecases", "evidence", "approvals")
@@ -190,3 +194,20 @@ def test_no_scope_lets_a_machine_decide() -> None:
 def test_every_role_says_what_it_may_do() -> None:
     assert set(CAPABILITIES) == set(Role)
     assert all("view" in capabilities for capabilities in CAPABILITIES.values())
+
+
+@pytest.mark.django_db
+def test_a_withdrawn_host_names_who_withdrew_it(cast: Cast) -> None:
+    host = AllowedHost.objects.create(host="mlflow.internal", port=443, reason="Ours.", allowed_by=cast.sam)
+    with pytest.raises(IntegrityError, match="allowed_host_withdrawal_is_complete"), transaction.atomic():
+        AllowedHost.objects.filter(pk=host.pk).update(withdrawn_at=timezone.now())
+    host.refresh_from_db()
+    assert (host.withdrawn_at, host.withdrawn_by) == (None, None)
+
+
+@pytest.mark.django_db
+def test_a_gate_policy_is_for_a_tier_that_exists() -> None:
+    before = GatePolicyVersion.objects.count()
+    with pytest.raises(IntegrityError, match="gate_policy_tier_is_known"), transaction.atomic():
+        GatePolicyVersion.objects.create(tier="gentle", version="1", definition={}, digest="d" * 64)
+    assert GatePolicyVersion.objects.count() == before

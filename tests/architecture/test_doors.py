@@ -44,7 +44,11 @@ WRITES_FOR_A_REASON = {
     ("portal/api/idempotency.py", "entry.delete"): "a failed request frees its key",
     ("portal/tasks.py", "Heartbeat.objects.update_or_create"): "the worker's sign of life",
 }
-SEEN_ONLY = {"visible_to", "get_visible", "none"}
+SEEN_ONLY = {"visible_to", "get_visible", "page_visible_to", "count_visible_to", "none"}
+# (file, expression) that is scoped further on, and how.
+SCOPED_LATER = {
+    ("usecases/views/register.py", "UseCase.objects"): "narrowed, then only paged and counted as far as visible",
+}
 
 
 def door_files() -> Iterator[Path]:
@@ -80,8 +84,8 @@ def abridged(node: ast.expr) -> str:
             return ast.unparse(node)
 
 
-def past_visibility(source: str) -> Iterator[int]:
-    """Lines that reach use cases by another way than what the actor may see."""
+def past_visibility(source: str) -> Iterator[tuple[int, str]]:
+    """(line, expression) that reaches use cases by another way than what the actor may see."""
     tree = ast.parse(source)
     fine = {
         id(link)
@@ -91,7 +95,7 @@ def past_visibility(source: str) -> Iterator[int]:
     }
     for node in ast.walk(tree):
         if is_manager_of_use_cases(node) and id(node) not in fine:
-            yield node.lineno
+            yield node.lineno, ast.unparse(node)
 
 
 def chain(node: ast.expr) -> Iterator[ast.expr]:
@@ -121,12 +125,24 @@ def test_no_door_writes() -> None:
 
 
 def test_no_door_reaches_use_cases_past_visibility() -> None:
-    found = [
-        f"{path.relative_to(ROOT)}:{line}"
+    found = {
+        (str(path.relative_to(ROOT)), expression): line
         for path in door_files()
-        for line in past_visibility(path.read_text(encoding="utf-8"))
-    ]
-    assert found == []
+        for line, expression in past_visibility(path.read_text(encoding="utf-8"))
+    }
+    assert {key: line for key, line in found.items() if key not in SCOPED_LATER} == {}
+    assert SCOPED_LATER.keys() <= found.keys(), "an exception is gone: take it off the list"
+
+
+def test_what_is_scoped_later_is_only_paged_and_counted_as_far_as_visible() -> None:
+    source = (ROOT / "usecases" / "views" / "register.py").read_text(encoding="utf-8")
+    rows = {"register_rows", "found"}
+    used = {
+        node.attr
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in rows
+    }
+    assert used == {"narrowed", "page_visible_to", "count_visible_to"}
 
 
 def test_only_the_audit_module_writes_the_trail() -> None:
@@ -177,4 +193,4 @@ def test_the_guard_leaves_other_calls_alone(source: str) -> None:
     ],
 )
 def test_the_guard_sees_a_way_past_visibility(source: str, lines: list[int]) -> None:
-    assert list(past_visibility(source)) == lines
+    assert [line for line, _expression in past_visibility(source)] == lines

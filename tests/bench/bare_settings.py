@@ -1,6 +1,6 @@
 """The yardstick's settings: Django with its six standard middlewares and nothing of ours but the tables."""
 
-from portal.settings import *  # noqa: F403
+from portal.settings import *
 
 ROOT_URLCONF = "tests.bench.bare_urls"
 MIDDLEWARE = [

@@ -37,4 +37,5 @@ def publish(rows: list[Row]) -> None:
     print(f"\n{'measured':{width}}  {'value':>10} {'unit':6} {'ratio':>7} {'goal':>6}  against")
     for row in rows:
         mark = "" if row.holds else "  MISSED"
-        print(f"{row.name:{width}}  {row.value:10.2f} {row.unit:6} {row.ratio:7.2f} {row.goal:6.2f}  {row.against}{mark}")
+        figures = f"{row.value:10.2f} {row.unit:6} {row.ratio:7.2f} {row.goal:6.2f}"
+        print(f"{row.name:{width}}  {figures}  {row.against}{mark}")

@@ -11,12 +11,12 @@ from django.utils import timezone
 from portal.api.authentication import new_token
 from portal.choices import Scope
 from portal.models import ApiToken
+from tests.approvals.story import approved
 from tests.bench.load import Target, interleaved, throughput
 from tests.bench.population import analyse, fill_register, session_cookie
 from tests.bench.servers import serve
 from tests.bench.table import above, below, publish
 from tests.cast import Cast
-from tests.approvals.story import approved
 
 pytestmark = [pytest.mark.bench, pytest.mark.timeout(900)]
 ROWS = 100_000
@@ -39,9 +39,10 @@ def test_pages_and_gate_beside_a_bare_view(committed_cast: Cast, settings: Any, 
             "nonce": "bench",
         }
     ).encode()
-    with serve("tests.bench.bare_settings", settings.GATEHOUSE_HOME) as bare, serve(
-        "portal.settings", settings.GATEHOUSE_HOME
-    ) as ours:
+    with (
+        serve("tests.bench.bare_settings", settings.GATEHOUSE_HOME) as bare,
+        serve("portal.settings", settings.GATEHOUSE_HOME) as ours,
+    ):
         targets = {
             "yardstick": Target(bare, "/yardstick/", as_auditor),
             "register, for the auditor of all": Target(ours, "/use-cases/", as_auditor),

@@ -5,534 +5,1054 @@ import django.contrib.postgres.search
 import django.db.models.deletion
 import pgtrigger.compiler
 import pgtrigger.migrations
-import portal.identifiers
-import usecases.models.use_case
 from django.conf import settings
 from django.db import migrations, models
+
+import portal.identifiers
+import usecases.models.use_case
 from portal.privileges import append_only_for_app
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('auth', '0012_alter_user_first_name_max_length'),
-        ('portal', '0001_initial'),
+        ("auth", "0012_alter_user_first_name_max_length"),
+        ("portal", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.RunSQL("CREATE SEQUENCE use_case_number_seq", "DROP SEQUENCE use_case_number_seq"),
         migrations.CreateModel(
-            name='Fact',
+            name="Fact",
             fields=[
-                ('id', models.UUIDField(default=portal.identifiers.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('name', models.CharField(max_length=60)),
-                ('value', models.JSONField()),
-                ('statement', models.TextField()),
-                ('source', models.CharField(choices=[('person', "A person's answer"), ('verb', 'Recorded by the portal'), ('evidence', 'Measured')], max_length=10)),
-                ('confidence', models.CharField(choices=[('stated', 'stated'), ('unsure', 'unsure'), ('measured', 'measured')], default='stated', max_length=10)),
-                ('recorded_by', models.TextField()),
-                ('as_of', models.DateTimeField()),
-                ('until', models.DateTimeField(blank=True, null=True)),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=portal.identifiers.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("name", models.CharField(max_length=60)),
+                ("value", models.JSONField()),
+                ("statement", models.TextField()),
+                (
+                    "source",
+                    models.CharField(
+                        choices=[
+                            ("person", "A person's answer"),
+                            ("verb", "Recorded by the portal"),
+                            ("evidence", "Measured"),
+                        ],
+                        max_length=10,
+                    ),
+                ),
+                (
+                    "confidence",
+                    models.CharField(
+                        choices=[("stated", "stated"), ("unsure", "unsure"), ("measured", "measured")],
+                        default="stated",
+                        max_length=10,
+                    ),
+                ),
+                ("recorded_by", models.TextField()),
+                ("as_of", models.DateTimeField()),
+                ("until", models.DateTimeField(blank=True, null=True)),
             ],
             options={
-                'db_table': 'fact',
+                "db_table": "fact",
             },
         ),
         migrations.CreateModel(
-            name='PromptText',
+            name="PromptText",
             fields=[
-                ('sha256', models.CharField(max_length=64, primary_key=True, serialize=False)),
-                ('text', models.TextField()),
-                ('stored_at', models.DateTimeField(auto_now_add=True)),
+                ("sha256", models.CharField(max_length=64, primary_key=True, serialize=False)),
+                ("text", models.TextField()),
+                ("stored_at", models.DateTimeField(auto_now_add=True)),
             ],
             options={
-                'db_table': 'prompt_text',
+                "db_table": "prompt_text",
             },
         ),
         migrations.CreateModel(
-            name='Questionnaire',
+            name="Questionnaire",
             fields=[
-                ('id', models.UUIDField(default=portal.identifiers.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('audit_rev', models.BigIntegerField(default=0, editable=False)),
-                ('key', models.CharField(max_length=40)),
-                ('version', models.CharField(max_length=40)),
-                ('title', models.CharField(max_length=160)),
-                ('definition', models.JSONField()),
-                ('digest', models.CharField(max_length=64)),
-                ('published_at', models.DateTimeField(auto_now_add=True)),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=portal.identifiers.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("audit_rev", models.BigIntegerField(default=0, editable=False)),
+                ("key", models.CharField(max_length=40)),
+                ("version", models.CharField(max_length=40)),
+                ("title", models.CharField(max_length=160)),
+                ("definition", models.JSONField()),
+                ("digest", models.CharField(max_length=64)),
+                ("published_at", models.DateTimeField(auto_now_add=True)),
             ],
             options={
-                'db_table': 'questionnaire',
+                "db_table": "questionnaire",
             },
         ),
         migrations.CreateModel(
-            name='RiskReview',
+            name="RiskReview",
             fields=[
-                ('id', models.UUIDField(default=portal.identifiers.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('audit_rev', models.BigIntegerField(default=0, editable=False)),
-                ('number', models.PositiveIntegerField()),
-                ('state', models.CharField(choices=[('submitted', 'Waiting for a reviewer'), ('concluded', 'Concluded'), ('returned', 'Returned for changes')], default='submitted', max_length=12)),
-                ('factors', models.JSONField()),
-                ('context', models.JSONField()),
-                ('scheme_version', models.CharField(max_length=40)),
-                ('scheme_digest', models.CharField(max_length=64)),
-                ('classification', models.JSONField()),
-                ('proposed_tier', models.CharField(choices=[('low', 'Low'), ('moderate', 'Moderate'), ('high', 'High'), ('critical', 'Critical'), ('blocked', 'Prohibited')], max_length=10)),
-                ('provisional', models.BooleanField()),
-                ('submitted_at', models.DateTimeField(auto_now_add=True)),
-                ('concluded_tier', models.CharField(blank=True, choices=[('low', 'Low'), ('moderate', 'Moderate'), ('high', 'High'), ('critical', 'Critical'), ('blocked', 'Prohibited')], default='', max_length=10)),
-                ('rationale', models.TextField(blank=True)),
-                ('concluded_at', models.DateTimeField(null=True)),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=portal.identifiers.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("audit_rev", models.BigIntegerField(default=0, editable=False)),
+                ("number", models.PositiveIntegerField()),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("submitted", "Waiting for a reviewer"),
+                            ("concluded", "Concluded"),
+                            ("returned", "Returned for changes"),
+                        ],
+                        default="submitted",
+                        max_length=12,
+                    ),
+                ),
+                ("factors", models.JSONField()),
+                ("context", models.JSONField()),
+                ("scheme_version", models.CharField(max_length=40)),
+                ("scheme_digest", models.CharField(max_length=64)),
+                ("classification", models.JSONField()),
+                (
+                    "proposed_tier",
+                    models.CharField(
+                        choices=[
+                            ("low", "Low"),
+                            ("moderate", "Moderate"),
+                            ("high", "High"),
+                            ("critical", "Critical"),
+                            ("blocked", "Prohibited"),
+                        ],
+                        max_length=10,
+                    ),
+                ),
+                ("provisional", models.BooleanField()),
+                ("submitted_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "concluded_tier",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("low", "Low"),
+                            ("moderate", "Moderate"),
+                            ("high", "High"),
+                            ("critical", "Critical"),
+                            ("blocked", "Prohibited"),
+                        ],
+                        default="",
+                        max_length=10,
+                    ),
+                ),
+                ("rationale", models.TextField(blank=True)),
+                ("concluded_at", models.DateTimeField(null=True)),
             ],
             options={
-                'db_table': 'risk_review',
+                "db_table": "risk_review",
             },
         ),
         migrations.CreateModel(
-            name='SystemVersion',
+            name="SystemVersion",
             fields=[
-                ('id', models.UUIDField(default=portal.identifiers.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('audit_rev', models.BigIntegerField(default=0, editable=False)),
-                ('number', models.PositiveIntegerField()),
-                ('label', models.CharField(max_length=80)),
-                ('canon', models.TextField()),
-                ('digest', models.CharField(max_length=64)),
-                ('manifest', models.JSONField()),
-                ('declared_at', models.DateTimeField(auto_now_add=True)),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=portal.identifiers.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("audit_rev", models.BigIntegerField(default=0, editable=False)),
+                ("number", models.PositiveIntegerField()),
+                ("label", models.CharField(max_length=80)),
+                ("canon", models.TextField()),
+                ("digest", models.CharField(max_length=64)),
+                ("manifest", models.JSONField()),
+                ("declared_at", models.DateTimeField(auto_now_add=True)),
             ],
             options={
-                'db_table': 'system_version',
+                "db_table": "system_version",
             },
         ),
         migrations.CreateModel(
-            name='UseCase',
+            name="UseCase",
             fields=[
-                ('id', models.UUIDField(default=portal.identifiers.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('audit_rev', models.BigIntegerField(default=0, editable=False)),
-                ('number', models.IntegerField(db_default=usecases.models.use_case.NextNumber(), editable=False, unique=True)),
-                ('title', models.CharField(max_length=160)),
-                ('business_outcome', models.TextField()),
-                ('user_group', models.TextField()),
-                ('pattern', models.CharField(choices=[('retrieval', 'Answers from documents'), ('agent', 'Agent with tools'), ('summarisation', 'Summaries'), ('drafting', 'Drafts'), ('classification', 'Sorting and routing'), ('conversation', 'Open conversation')], max_length=20)),
-                ('stage', models.CharField(choices=[('registered', 'Registered'), ('discovery', 'Discovery'), ('review', 'Risk review'), ('pilot', 'Pilot'), ('production', 'Production'), ('stopped', 'Stopped')], default='registered', max_length=20)),
-                ('restricted', models.BooleanField(default=False)),
-                ('tier', models.CharField(blank=True, choices=[('low', 'Low'), ('moderate', 'Moderate'), ('high', 'High'), ('critical', 'Critical'), ('blocked', 'Prohibited')], default='', max_length=10)),
-                ('registered_at', models.DateTimeField(auto_now_add=True)),
-                ('updated_at', models.DateTimeField(auto_now=True)),
-                ('search', models.GeneratedField(db_persist=True, expression=django.contrib.postgres.search.CombinedSearchVector(django.contrib.postgres.search.SearchVector('title', config='simple', weight='A'), '||', django.contrib.postgres.search.SearchVector('business_outcome', 'user_group', config='simple', weight='B'), django.contrib.postgres.search.SearchConfig('simple')), output_field=django.contrib.postgres.search.SearchVectorField())),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=portal.identifiers.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("audit_rev", models.BigIntegerField(default=0, editable=False)),
+                (
+                    "number",
+                    models.IntegerField(db_default=usecases.models.use_case.NextNumber(), editable=False, unique=True),
+                ),
+                ("title", models.CharField(max_length=160)),
+                ("business_outcome", models.TextField()),
+                ("user_group", models.TextField()),
+                (
+                    "pattern",
+                    models.CharField(
+                        choices=[
+                            ("retrieval", "Answers from documents"),
+                            ("agent", "Agent with tools"),
+                            ("summarisation", "Summaries"),
+                            ("drafting", "Drafts"),
+                            ("classification", "Sorting and routing"),
+                            ("conversation", "Open conversation"),
+                        ],
+                        max_length=20,
+                    ),
+                ),
+                (
+                    "stage",
+                    models.CharField(
+                        choices=[
+                            ("registered", "Registered"),
+                            ("discovery", "Discovery"),
+                            ("review", "Risk review"),
+                            ("pilot", "Pilot"),
+                            ("production", "Production"),
+                            ("stopped", "Stopped"),
+                        ],
+                        default="registered",
+                        max_length=20,
+                    ),
+                ),
+                ("restricted", models.BooleanField(default=False)),
+                (
+                    "tier",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("low", "Low"),
+                            ("moderate", "Moderate"),
+                            ("high", "High"),
+                            ("critical", "Critical"),
+                            ("blocked", "Prohibited"),
+                        ],
+                        default="",
+                        max_length=10,
+                    ),
+                ),
+                ("registered_at", models.DateTimeField(auto_now_add=True)),
+                ("updated_at", models.DateTimeField(auto_now=True)),
+                (
+                    "search",
+                    models.GeneratedField(
+                        db_persist=True,
+                        expression=django.contrib.postgres.search.CombinedSearchVector(
+                            django.contrib.postgres.search.SearchVector("title", config="simple", weight="A"),
+                            "||",
+                            django.contrib.postgres.search.SearchVector(
+                                "business_outcome", "user_group", config="simple", weight="B"
+                            ),
+                            django.contrib.postgres.search.SearchConfig("simple"),
+                        ),
+                        output_field=django.contrib.postgres.search.SearchVectorField(),
+                    ),
+                ),
             ],
             options={
-                'db_table': 'use_case',
-                'permissions': [('team_owner', 'Team: Use case owner'), ('team_platform', 'Team: Platform'), ('team_engineering', 'Team: Engineering'), ('team_operations', 'Team: Operations'), ('team_governance', 'Team: Governance and risk'), ('team_contributor', 'Team: Contributor')],
+                "db_table": "use_case",
+                "permissions": [
+                    ("team_owner", "Team: Use case owner"),
+                    ("team_platform", "Team: Platform"),
+                    ("team_engineering", "Team: Engineering"),
+                    ("team_operations", "Team: Operations"),
+                    ("team_governance", "Team: Governance and risk"),
+                    ("team_contributor", "Team: Contributor"),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='UseCaseGroupPermission',
+            name="UseCaseGroupPermission",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
             ],
             options={
-                'db_table': 'use_case_group_permission',
-                'abstract': False,
+                "db_table": "use_case_group_permission",
+                "abstract": False,
             },
         ),
         migrations.CreateModel(
-            name='UseCaseUserPermission',
+            name="UseCaseUserPermission",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
             ],
             options={
-                'db_table': 'use_case_user_permission',
-                'abstract': False,
+                "db_table": "use_case_user_permission",
+                "abstract": False,
             },
         ),
         migrations.CreateModel(
-            name='Answer',
+            name="Answer",
             fields=[
-                ('id', models.UUIDField(default=portal.identifiers.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('question', models.CharField(max_length=60)),
-                ('revision', models.PositiveIntegerField()),
-                ('value', models.JSONField(null=True)),
-                ('unsure', models.BooleanField(default=False)),
-                ('answered_at', models.DateTimeField(auto_now_add=True)),
-                ('answered_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='answers', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=portal.identifiers.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("question", models.CharField(max_length=60)),
+                ("revision", models.PositiveIntegerField()),
+                ("value", models.JSONField(null=True)),
+                ("unsure", models.BooleanField(default=False)),
+                ("answered_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "answered_by",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="answers", to=settings.AUTH_USER_MODEL
+                    ),
+                ),
             ],
             options={
-                'db_table': 'answer',
+                "db_table": "answer",
             },
         ),
         migrations.CreateModel(
-            name='ChecklistConfirmation',
+            name="ChecklistConfirmation",
             fields=[
-                ('id', models.UUIDField(default=portal.identifiers.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('audit_rev', models.BigIntegerField(default=0, editable=False)),
-                ('item', models.CharField(max_length=20)),
-                ('evidence', models.TextField()),
-                ('link', models.URLField(blank=True, max_length=500)),
-                ('confirmed_at', models.DateTimeField(auto_now_add=True)),
-                ('withdrawn_at', models.DateTimeField(null=True)),
-                ('confirmed_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='confirmations', to=settings.AUTH_USER_MODEL)),
-                ('withdrawn_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='withdrawn_confirmations', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=portal.identifiers.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("audit_rev", models.BigIntegerField(default=0, editable=False)),
+                ("item", models.CharField(max_length=20)),
+                ("evidence", models.TextField()),
+                ("link", models.URLField(blank=True, max_length=500)),
+                ("confirmed_at", models.DateTimeField(auto_now_add=True)),
+                ("withdrawn_at", models.DateTimeField(null=True)),
+                (
+                    "confirmed_by",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="confirmations",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "withdrawn_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="withdrawn_confirmations",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'db_table': 'checklist_confirmation',
+                "db_table": "checklist_confirmation",
             },
         ),
         migrations.CreateModel(
-            name='DataSource',
+            name="DataSource",
             fields=[
-                ('id', models.UUIDField(default=portal.identifiers.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('audit_rev', models.BigIntegerField(default=0, editable=False)),
-                ('name', models.CharField(max_length=160)),
-                ('system', models.CharField(max_length=160)),
-                ('description', models.TextField(blank=True)),
-                ('classification', models.CharField(choices=[('public', 'Public'), ('internal', 'Internal'), ('confidential', 'Confidential'), ('restricted', 'Restricted')], max_length=20)),
-                ('personal_data', models.BooleanField()),
-                ('region', models.CharField(blank=True, max_length=80)),
-                ('declared_at', models.DateTimeField(auto_now_add=True)),
-                ('declared_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='declared_data_sources', to=settings.AUTH_USER_MODEL)),
-                ('owner', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='data_sources', to=settings.AUTH_USER_MODEL)),
-                ('unit', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='data_sources', to='portal.businessunit')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=portal.identifiers.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("audit_rev", models.BigIntegerField(default=0, editable=False)),
+                ("name", models.CharField(max_length=160)),
+                ("system", models.CharField(max_length=160)),
+                ("description", models.TextField(blank=True)),
+                (
+                    "classification",
+                    models.CharField(
+                        choices=[
+                            ("public", "Public"),
+                            ("internal", "Internal"),
+                            ("confidential", "Confidential"),
+                            ("restricted", "Restricted"),
+                        ],
+                        max_length=20,
+                    ),
+                ),
+                ("personal_data", models.BooleanField()),
+                ("region", models.CharField(blank=True, max_length=80)),
+                ("declared_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "declared_by",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="declared_data_sources",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "owner",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="data_sources",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "unit",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="data_sources",
+                        to="portal.businessunit",
+                    ),
+                ),
             ],
             options={
-                'db_table': 'data_source',
-                'ordering': ['name'],
+                "db_table": "data_source",
+                "ordering": ["name"],
             },
         ),
         migrations.CreateModel(
-            name='DataUse',
+            name="DataUse",
             fields=[
-                ('id', models.UUIDField(default=portal.identifiers.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('audit_rev', models.BigIntegerField(default=0, editable=False)),
-                ('purpose', models.TextField()),
-                ('access_boundary', models.TextField(blank=True)),
-                ('state', models.CharField(choices=[('requested', 'Waiting for its owner'), ('approved', 'Approved'), ('refused', 'Refused')], default='requested', max_length=12)),
-                ('requested_at', models.DateTimeField(auto_now_add=True)),
-                ('decided_at', models.DateTimeField(null=True)),
-                ('note', models.TextField(blank=True)),
-                ('valid_until', models.DateField(blank=True, null=True)),
-                ('data_source', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='uses', to='usecases.datasource')),
-                ('decided_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='decided_data_uses', to=settings.AUTH_USER_MODEL)),
-                ('requested_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='requested_data_uses', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=portal.identifiers.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("audit_rev", models.BigIntegerField(default=0, editable=False)),
+                ("purpose", models.TextField()),
+                ("access_boundary", models.TextField(blank=True)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("requested", "Waiting for its owner"),
+                            ("approved", "Approved"),
+                            ("refused", "Refused"),
+                        ],
+                        default="requested",
+                        max_length=12,
+                    ),
+                ),
+                ("requested_at", models.DateTimeField(auto_now_add=True)),
+                ("decided_at", models.DateTimeField(null=True)),
+                ("note", models.TextField(blank=True)),
+                ("valid_until", models.DateField(blank=True, null=True)),
+                (
+                    "data_source",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="uses", to="usecases.datasource"
+                    ),
+                ),
+                (
+                    "decided_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="decided_data_uses",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "requested_by",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="requested_data_uses",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'db_table': 'data_use',
+                "db_table": "data_use",
             },
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='prompttext',
-            trigger=pgtrigger.compiler.Trigger(name='append_only', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'append-only: % on % is refused', TG_OP, TG_TABLE_NAME USING ERRCODE = 'integrity_constraint_violation';", hash='b768b0dffeadbdbde2a927ebefbca6cbc5d7eb0b', operation='UPDATE OR DELETE', pgid='pgtrigger_append_only_cbcd3', table='prompt_text', when='BEFORE')),
+            model_name="prompttext",
+            trigger=pgtrigger.compiler.Trigger(
+                name="append_only",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    func="RAISE EXCEPTION 'append-only: % on % is refused', TG_OP, TG_TABLE_NAME USING ERRCODE = 'integrity_constraint_violation';",
+                    hash="b768b0dffeadbdbde2a927ebefbca6cbc5d7eb0b",
+                    operation="UPDATE OR DELETE",
+                    pgid="pgtrigger_append_only_cbcd3",
+                    table="prompt_text",
+                    when="BEFORE",
+                ),
+            ),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='prompttext',
-            trigger=pgtrigger.compiler.Trigger(name='no_truncate', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'append-only: % on % is refused', TG_OP, TG_TABLE_NAME USING ERRCODE = 'integrity_constraint_violation';", hash='b78ca82f70dc86f5ee4908da6b50d5b21d7ace42', level='STATEMENT', operation='TRUNCATE', pgid='pgtrigger_no_truncate_74e05', table='prompt_text', when='BEFORE')),
+            model_name="prompttext",
+            trigger=pgtrigger.compiler.Trigger(
+                name="no_truncate",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    func="RAISE EXCEPTION 'append-only: % on % is refused', TG_OP, TG_TABLE_NAME USING ERRCODE = 'integrity_constraint_violation';",
+                    hash="b78ca82f70dc86f5ee4908da6b50d5b21d7ace42",
+                    level="STATEMENT",
+                    operation="TRUNCATE",
+                    pgid="pgtrigger_no_truncate_74e05",
+                    table="prompt_text",
+                    when="BEFORE",
+                ),
+            ),
         ),
         migrations.AddConstraint(
-            model_name='questionnaire',
-            constraint=models.UniqueConstraint(fields=('key', 'version'), name='questionnaire_version_is_unique'),
+            model_name="questionnaire",
+            constraint=models.UniqueConstraint(fields=("key", "version"), name="questionnaire_version_is_unique"),
         ),
         migrations.AddField(
-            model_name='answer',
-            name='questionnaire',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='answers', to='usecases.questionnaire'),
+            model_name="answer",
+            name="questionnaire",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="answers", to="usecases.questionnaire"
+            ),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='questionnaire',
-            trigger=pgtrigger.compiler.Trigger(name='questionnaire_is_fixed', sql=pgtrigger.compiler.UpsertTriggerSql(func='IF NEW."key" IS DISTINCT FROM OLD."key" OR NEW."version" IS DISTINCT FROM OLD."version" OR NEW."definition" IS DISTINCT FROM OLD."definition" OR NEW."digest" IS DISTINCT FROM OLD."digest" THEN RAISE EXCEPTION \'frozen: % may not change on %\', \'key, version, definition, digest\', TG_TABLE_NAME USING ERRCODE = \'integrity_constraint_violation\'; END IF; RETURN NEW;', hash='22f8f269cdcd1c181c128d1faaebac7882c58f03', operation='UPDATE', pgid='pgtrigger_questionnaire_is_fixed_9eebf', table='questionnaire', when='BEFORE')),
+            model_name="questionnaire",
+            trigger=pgtrigger.compiler.Trigger(
+                name="questionnaire_is_fixed",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    func='IF NEW."key" IS DISTINCT FROM OLD."key" OR NEW."version" IS DISTINCT FROM OLD."version" OR NEW."definition" IS DISTINCT FROM OLD."definition" OR NEW."digest" IS DISTINCT FROM OLD."digest" THEN RAISE EXCEPTION \'frozen: % may not change on %\', \'key, version, definition, digest\', TG_TABLE_NAME USING ERRCODE = \'integrity_constraint_violation\'; END IF; RETURN NEW;',
+                    hash="22f8f269cdcd1c181c128d1faaebac7882c58f03",
+                    operation="UPDATE",
+                    pgid="pgtrigger_questionnaire_is_fixed_9eebf",
+                    table="questionnaire",
+                    when="BEFORE",
+                ),
+            ),
         ),
         migrations.AddField(
-            model_name='riskreview',
-            name='concluded_by',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='concluded_risk_reviews', to=settings.AUTH_USER_MODEL),
+            model_name="riskreview",
+            name="concluded_by",
+            field=models.ForeignKey(
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="concluded_risk_reviews",
+                to=settings.AUTH_USER_MODEL,
+            ),
         ),
         migrations.AddField(
-            model_name='riskreview',
-            name='submitted_by',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='submitted_risk_reviews', to=settings.AUTH_USER_MODEL),
+            model_name="riskreview",
+            name="submitted_by",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="submitted_risk_reviews",
+                to=settings.AUTH_USER_MODEL,
+            ),
         ),
         migrations.AddField(
-            model_name='systemversion',
-            name='declared_by',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='declared_versions', to=settings.AUTH_USER_MODEL),
+            model_name="systemversion",
+            name="declared_by",
+            field=models.ForeignKey(
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="declared_versions",
+                to=settings.AUTH_USER_MODEL,
+            ),
         ),
         migrations.AddField(
-            model_name='systemversion',
-            name='declared_by_account',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='declared_versions', to='portal.serviceaccount'),
+            model_name="systemversion",
+            name="declared_by_account",
+            field=models.ForeignKey(
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="declared_versions",
+                to="portal.serviceaccount",
+            ),
         ),
         migrations.AddField(
-            model_name='usecase',
-            name='owner',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='owned_use_cases', to=settings.AUTH_USER_MODEL),
+            model_name="usecase",
+            name="owner",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="owned_use_cases", to=settings.AUTH_USER_MODEL
+            ),
         ),
         migrations.AddField(
-            model_name='usecase',
-            name='registered_by',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='registered_use_cases', to=settings.AUTH_USER_MODEL),
+            model_name="usecase",
+            name="registered_by",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="registered_use_cases",
+                to=settings.AUTH_USER_MODEL,
+            ),
         ),
         migrations.AddField(
-            model_name='usecase',
-            name='unit',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='use_cases', to='portal.businessunit'),
+            model_name="usecase",
+            name="unit",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="use_cases", to="portal.businessunit"
+            ),
         ),
         migrations.AddField(
-            model_name='systemversion',
-            name='use_case',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='versions', to='usecases.usecase'),
+            model_name="systemversion",
+            name="use_case",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="versions", to="usecases.usecase"
+            ),
         ),
         migrations.AddField(
-            model_name='riskreview',
-            name='use_case',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='risk_reviews', to='usecases.usecase'),
+            model_name="riskreview",
+            name="use_case",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="risk_reviews", to="usecases.usecase"
+            ),
         ),
         migrations.AddField(
-            model_name='fact',
-            name='use_case',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='facts', to='usecases.usecase'),
+            model_name="fact",
+            name="use_case",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="facts", to="usecases.usecase"
+            ),
         ),
         migrations.AddField(
-            model_name='datause',
-            name='use_case',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='data_uses', to='usecases.usecase'),
+            model_name="datause",
+            name="use_case",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="data_uses", to="usecases.usecase"
+            ),
         ),
         migrations.AddField(
-            model_name='checklistconfirmation',
-            name='use_case',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='confirmations', to='usecases.usecase'),
+            model_name="checklistconfirmation",
+            name="use_case",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="confirmations", to="usecases.usecase"
+            ),
         ),
         migrations.AddField(
-            model_name='answer',
-            name='use_case',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='answers', to='usecases.usecase'),
+            model_name="answer",
+            name="use_case",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="answers", to="usecases.usecase"
+            ),
         ),
         migrations.AddField(
-            model_name='usecasegrouppermission',
-            name='content_object',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='team_groups', to='usecases.usecase'),
+            model_name="usecasegrouppermission",
+            name="content_object",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE, related_name="team_groups", to="usecases.usecase"
+            ),
         ),
         migrations.AddField(
-            model_name='usecasegrouppermission',
-            name='group',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to='auth.group'),
+            model_name="usecasegrouppermission",
+            name="group",
+            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to="auth.group"),
         ),
         migrations.AddField(
-            model_name='usecasegrouppermission',
-            name='permission',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to='auth.permission'),
+            model_name="usecasegrouppermission",
+            name="permission",
+            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to="auth.permission"),
         ),
         migrations.AddField(
-            model_name='usecaseuserpermission',
-            name='content_object',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='team', to='usecases.usecase'),
+            model_name="usecaseuserpermission",
+            name="content_object",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE, related_name="team", to="usecases.usecase"
+            ),
         ),
         migrations.AddField(
-            model_name='usecaseuserpermission',
-            name='permission',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to='auth.permission'),
+            model_name="usecaseuserpermission",
+            name="permission",
+            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to="auth.permission"),
         ),
         migrations.AddField(
-            model_name='usecaseuserpermission',
-            name='user',
+            model_name="usecaseuserpermission",
+            name="user",
             field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to=settings.AUTH_USER_MODEL),
         ),
         migrations.AddConstraint(
-            model_name='datasource',
-            constraint=models.UniqueConstraint(fields=('unit', 'name'), name='data_source_name_is_unique_in_unit'),
+            model_name="datasource",
+            constraint=models.UniqueConstraint(fields=("unit", "name"), name="data_source_name_is_unique_in_unit"),
         ),
         migrations.AddConstraint(
-            model_name='datasource',
-            constraint=models.CheckConstraint(condition=models.Q(('name', ''), _negated=True), name='data_source_name_is_not_blank'),
+            model_name="datasource",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("name", ""), _negated=True), name="data_source_name_is_not_blank"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='datasource',
-            constraint=models.CheckConstraint(condition=models.Q(('classification__in', ['public', 'internal', 'confidential', 'restricted'])), name='data_source_classification_is_known'),
+            model_name="datasource",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("classification__in", ["public", "internal", "confidential", "restricted"])),
+                name="data_source_classification_is_known",
+            ),
         ),
         migrations.AddIndex(
-            model_name='usecase',
-            index=models.Index(fields=['-updated_at', '-id'], name='use_case_newest'),
+            model_name="usecase",
+            index=models.Index(fields=["-updated_at", "-id"], name="use_case_newest"),
         ),
         migrations.AddIndex(
-            model_name='usecase',
-            index=models.Index(fields=['unit', '-updated_at', '-id'], name='use_case_of_unit'),
+            model_name="usecase",
+            index=models.Index(fields=["unit", "-updated_at", "-id"], name="use_case_of_unit"),
         ),
         migrations.AddIndex(
-            model_name='usecase',
-            index=models.Index(fields=['owner', '-updated_at', '-id'], name='use_case_of_owner'),
+            model_name="usecase",
+            index=models.Index(fields=["owner", "-updated_at", "-id"], name="use_case_of_owner"),
         ),
         migrations.AddIndex(
-            model_name='usecase',
-            index=django.contrib.postgres.indexes.GinIndex(fields=['search'], name='use_case_search'),
+            model_name="usecase",
+            index=django.contrib.postgres.indexes.GinIndex(fields=["search"], name="use_case_search"),
         ),
         migrations.AddIndex(
-            model_name='usecase',
-            index=django.contrib.postgres.indexes.GinIndex(fields=['title'], name='use_case_title_trigrams', opclasses=['gin_trgm_ops']),
+            model_name="usecase",
+            index=django.contrib.postgres.indexes.GinIndex(
+                fields=["title"], name="use_case_title_trigrams", opclasses=["gin_trgm_ops"]
+            ),
         ),
         migrations.AddConstraint(
-            model_name='usecase',
-            constraint=models.CheckConstraint(condition=models.Q(('title', ''), _negated=True), name='use_case_title_is_not_blank'),
+            model_name="usecase",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("title", ""), _negated=True), name="use_case_title_is_not_blank"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='usecase',
-            constraint=models.CheckConstraint(condition=models.Q(('business_outcome', ''), _negated=True), name='use_case_outcome_is_not_blank'),
+            model_name="usecase",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("business_outcome", ""), _negated=True), name="use_case_outcome_is_not_blank"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='usecase',
-            constraint=models.CheckConstraint(condition=models.Q(('user_group', ''), _negated=True), name='use_case_user_group_is_not_blank'),
+            model_name="usecase",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("user_group", ""), _negated=True), name="use_case_user_group_is_not_blank"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='usecase',
-            constraint=models.CheckConstraint(condition=models.Q(('stage__in', ['registered', 'discovery', 'review', 'pilot', 'production', 'stopped'])), name='use_case_stage_is_known'),
+            model_name="usecase",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("stage__in", ["registered", "discovery", "review", "pilot", "production", "stopped"])
+                ),
+                name="use_case_stage_is_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='usecase',
-            constraint=models.CheckConstraint(condition=models.Q(('pattern__in', ['retrieval', 'agent', 'summarisation', 'drafting', 'classification', 'conversation'])), name='use_case_pattern_is_known'),
+            model_name="usecase",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    (
+                        "pattern__in",
+                        ["retrieval", "agent", "summarisation", "drafting", "classification", "conversation"],
+                    )
+                ),
+                name="use_case_pattern_is_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='usecase',
-            constraint=models.CheckConstraint(condition=models.Q(('tier__in', ['', 'low', 'moderate', 'high', 'critical', 'blocked'])), name='use_case_tier_is_known'),
+            model_name="usecase",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("tier__in", ["", "low", "moderate", "high", "critical", "blocked"])),
+                name="use_case_tier_is_known",
+            ),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='usecase',
-            trigger=pgtrigger.compiler.Trigger(name='stage_follows_lifecycle', sql=pgtrigger.compiler.UpsertTriggerSql(declare='DECLARE _is_valid_transition BOOLEAN;', func='SELECT CONCAT(OLD."stage", \':\', NEW."stage") = ANY(\'{discovery:review,discovery:stopped,pilot:production,pilot:review,pilot:stopped,production:review,production:stopped,registered:discovery,registered:stopped,review:discovery,review:pilot,review:stopped}\'::text[]) INTO _is_valid_transition; IF (_is_valid_transition IS FALSE AND OLD."stage" IS DISTINCT FROM NEW."stage") THEN RAISE EXCEPTION \'pgtrigger: Invalid transition of field "stage" from "%" to "%" on table %\', OLD."stage", NEW."stage", TG_TABLE_NAME; ELSE RETURN NEW; END IF;', hash='2d44df1d1d074881081526b7191f3bab60c6b05c', operation='UPDATE', pgid='pgtrigger_stage_follows_lifecycle_49a89', table='use_case', when='BEFORE')),
+            model_name="usecase",
+            trigger=pgtrigger.compiler.Trigger(
+                name="stage_follows_lifecycle",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    declare="DECLARE _is_valid_transition BOOLEAN;",
+                    func='SELECT CONCAT(OLD."stage", \':\', NEW."stage") = ANY(\'{discovery:review,discovery:stopped,pilot:production,pilot:review,pilot:stopped,production:review,production:stopped,registered:discovery,registered:stopped,review:discovery,review:pilot,review:stopped}\'::text[]) INTO _is_valid_transition; IF (_is_valid_transition IS FALSE AND OLD."stage" IS DISTINCT FROM NEW."stage") THEN RAISE EXCEPTION \'pgtrigger: Invalid transition of field "stage" from "%" to "%" on table %\', OLD."stage", NEW."stage", TG_TABLE_NAME; ELSE RETURN NEW; END IF;',
+                    hash="2d44df1d1d074881081526b7191f3bab60c6b05c",
+                    operation="UPDATE",
+                    pgid="pgtrigger_stage_follows_lifecycle_49a89",
+                    table="use_case",
+                    when="BEFORE",
+                ),
+            ),
         ),
         migrations.AddIndex(
-            model_name='systemversion',
-            index=models.Index(fields=['digest'], name='system_version_by_digest'),
+            model_name="systemversion",
+            index=models.Index(fields=["digest"], name="system_version_by_digest"),
         ),
         migrations.AddConstraint(
-            model_name='systemversion',
-            constraint=models.UniqueConstraint(fields=('use_case', 'number'), name='system_version_number_is_unique'),
+            model_name="systemversion",
+            constraint=models.UniqueConstraint(fields=("use_case", "number"), name="system_version_number_is_unique"),
         ),
         migrations.AddConstraint(
-            model_name='systemversion',
-            constraint=models.UniqueConstraint(fields=('use_case', 'digest'), name='system_version_digest_is_unique'),
+            model_name="systemversion",
+            constraint=models.UniqueConstraint(fields=("use_case", "digest"), name="system_version_digest_is_unique"),
         ),
         migrations.AddConstraint(
-            model_name='systemversion',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('declared_by__isnull', False), ('declared_by_account__isnull', True)), models.Q(('declared_by__isnull', True), ('declared_by_account__isnull', False)), _connector='OR'), name='system_version_has_one_author'),
+            model_name="systemversion",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("declared_by__isnull", False), ("declared_by_account__isnull", True)),
+                    models.Q(("declared_by__isnull", True), ("declared_by_account__isnull", False)),
+                    _connector="OR",
+                ),
+                name="system_version_has_one_author",
+            ),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='systemversion',
-            trigger=pgtrigger.compiler.Trigger(name='system_version_is_fixed', sql=pgtrigger.compiler.UpsertTriggerSql(func='IF NEW."use_case_id" IS DISTINCT FROM OLD."use_case_id" OR NEW."number" IS DISTINCT FROM OLD."number" OR NEW."canon" IS DISTINCT FROM OLD."canon" OR NEW."digest" IS DISTINCT FROM OLD."digest" OR NEW."manifest" IS DISTINCT FROM OLD."manifest" OR NEW."declared_by_id" IS DISTINCT FROM OLD."declared_by_id" OR NEW."declared_by_account_id" IS DISTINCT FROM OLD."declared_by_account_id" THEN RAISE EXCEPTION \'frozen: % may not change on %\', \'use_case_id, number, canon, digest, manifest, declared_by_id, declared_by_account_id\', TG_TABLE_NAME USING ERRCODE = \'integrity_constraint_violation\'; END IF; RETURN NEW;', hash='361fc002e75d112d1c783559fcd39f7fbab33ca8', operation='UPDATE', pgid='pgtrigger_system_version_is_fixed_a323c', table='system_version', when='BEFORE')),
+            model_name="systemversion",
+            trigger=pgtrigger.compiler.Trigger(
+                name="system_version_is_fixed",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    func='IF NEW."use_case_id" IS DISTINCT FROM OLD."use_case_id" OR NEW."number" IS DISTINCT FROM OLD."number" OR NEW."canon" IS DISTINCT FROM OLD."canon" OR NEW."digest" IS DISTINCT FROM OLD."digest" OR NEW."manifest" IS DISTINCT FROM OLD."manifest" OR NEW."declared_by_id" IS DISTINCT FROM OLD."declared_by_id" OR NEW."declared_by_account_id" IS DISTINCT FROM OLD."declared_by_account_id" THEN RAISE EXCEPTION \'frozen: % may not change on %\', \'use_case_id, number, canon, digest, manifest, declared_by_id, declared_by_account_id\', TG_TABLE_NAME USING ERRCODE = \'integrity_constraint_violation\'; END IF; RETURN NEW;',
+                    hash="361fc002e75d112d1c783559fcd39f7fbab33ca8",
+                    operation="UPDATE",
+                    pgid="pgtrigger_system_version_is_fixed_a323c",
+                    table="system_version",
+                    when="BEFORE",
+                ),
+            ),
         ),
         migrations.AddConstraint(
-            model_name='riskreview',
-            constraint=models.UniqueConstraint(fields=('use_case', 'number'), name='risk_review_number_is_unique'),
+            model_name="riskreview",
+            constraint=models.UniqueConstraint(fields=("use_case", "number"), name="risk_review_number_is_unique"),
         ),
         migrations.AddConstraint(
-            model_name='riskreview',
-            constraint=models.UniqueConstraint(condition=models.Q(('state', 'submitted')), fields=('use_case',), name='risk_review_one_is_open'),
+            model_name="riskreview",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("state", "submitted")), fields=("use_case",), name="risk_review_one_is_open"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='riskreview',
-            constraint=models.CheckConstraint(condition=models.Q(('concluded_by__isnull', True), models.Q(('concluded_by', models.F('submitted_by')), _negated=True), _connector='OR'), name='risk_review_four_eyes'),
+            model_name="riskreview",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("concluded_by__isnull", True),
+                    models.Q(("concluded_by", models.F("submitted_by")), _negated=True),
+                    _connector="OR",
+                ),
+                name="risk_review_four_eyes",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='riskreview',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('concluded_at__isnull', True), ('concluded_by__isnull', True), ('state', 'submitted')), models.Q(models.Q(('state', 'submitted'), _negated=True), models.Q(('rationale', ''), _negated=True), ('concluded_at__isnull', False), ('concluded_by__isnull', False)), _connector='OR'), name='risk_review_conclusion_is_complete'),
+            model_name="riskreview",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("concluded_at__isnull", True), ("concluded_by__isnull", True), ("state", "submitted")),
+                    models.Q(
+                        models.Q(("state", "submitted"), _negated=True),
+                        models.Q(("rationale", ""), _negated=True),
+                        ("concluded_at__isnull", False),
+                        ("concluded_by__isnull", False),
+                    ),
+                    _connector="OR",
+                ),
+                name="risk_review_conclusion_is_complete",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='riskreview',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('state', 'concluded'), _negated=True), models.Q(('concluded_tier', ''), _negated=True), _connector='OR'), name='risk_review_conclusion_has_tier'),
+            model_name="riskreview",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("state", "concluded"), _negated=True),
+                    models.Q(("concluded_tier", ""), _negated=True),
+                    _connector="OR",
+                ),
+                name="risk_review_conclusion_has_tier",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='riskreview',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', ['submitted', 'concluded', 'returned'])), name='risk_review_state_is_known'),
+            model_name="riskreview",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("state__in", ["submitted", "concluded", "returned"])),
+                name="risk_review_state_is_known",
+            ),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='riskreview',
-            trigger=pgtrigger.compiler.Trigger(name='state_follows_lifecycle', sql=pgtrigger.compiler.UpsertTriggerSql(declare='DECLARE _is_valid_transition BOOLEAN;', func='SELECT CONCAT(OLD."state", \':\', NEW."state") = ANY(\'{submitted:concluded,submitted:returned}\'::text[]) INTO _is_valid_transition; IF (_is_valid_transition IS FALSE AND OLD."state" IS DISTINCT FROM NEW."state") THEN RAISE EXCEPTION \'pgtrigger: Invalid transition of field "state" from "%" to "%" on table %\', OLD."state", NEW."state", TG_TABLE_NAME; ELSE RETURN NEW; END IF;', hash='34d8ec0eb9bd0210b2ea5d80f03d34619cce36c5', operation='UPDATE', pgid='pgtrigger_state_follows_lifecycle_9d4fa', table='risk_review', when='BEFORE')),
+            model_name="riskreview",
+            trigger=pgtrigger.compiler.Trigger(
+                name="state_follows_lifecycle",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    declare="DECLARE _is_valid_transition BOOLEAN;",
+                    func='SELECT CONCAT(OLD."state", \':\', NEW."state") = ANY(\'{submitted:concluded,submitted:returned}\'::text[]) INTO _is_valid_transition; IF (_is_valid_transition IS FALSE AND OLD."state" IS DISTINCT FROM NEW."state") THEN RAISE EXCEPTION \'pgtrigger: Invalid transition of field "state" from "%" to "%" on table %\', OLD."state", NEW."state", TG_TABLE_NAME; ELSE RETURN NEW; END IF;',
+                    hash="34d8ec0eb9bd0210b2ea5d80f03d34619cce36c5",
+                    operation="UPDATE",
+                    pgid="pgtrigger_state_follows_lifecycle_9d4fa",
+                    table="risk_review",
+                    when="BEFORE",
+                ),
+            ),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='riskreview',
-            trigger=pgtrigger.compiler.Trigger(name='risk_review_submission_is_fixed', sql=pgtrigger.compiler.UpsertTriggerSql(func='IF NEW."use_case_id" IS DISTINCT FROM OLD."use_case_id" OR NEW."factors" IS DISTINCT FROM OLD."factors" OR NEW."context" IS DISTINCT FROM OLD."context" OR NEW."classification" IS DISTINCT FROM OLD."classification" OR NEW."proposed_tier" IS DISTINCT FROM OLD."proposed_tier" OR NEW."submitted_by_id" IS DISTINCT FROM OLD."submitted_by_id" THEN RAISE EXCEPTION \'frozen: % may not change on %\', \'use_case_id, factors, context, classification, proposed_tier, submitted_by_id\', TG_TABLE_NAME USING ERRCODE = \'integrity_constraint_violation\'; END IF; RETURN NEW;', hash='10947927f34aa7652ad8782539d0813ca73c8e15', operation='UPDATE', pgid='pgtrigger_risk_review_submission_is_fixed_d46bf', table='risk_review', when='BEFORE')),
+            model_name="riskreview",
+            trigger=pgtrigger.compiler.Trigger(
+                name="risk_review_submission_is_fixed",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    func='IF NEW."use_case_id" IS DISTINCT FROM OLD."use_case_id" OR NEW."factors" IS DISTINCT FROM OLD."factors" OR NEW."context" IS DISTINCT FROM OLD."context" OR NEW."classification" IS DISTINCT FROM OLD."classification" OR NEW."proposed_tier" IS DISTINCT FROM OLD."proposed_tier" OR NEW."submitted_by_id" IS DISTINCT FROM OLD."submitted_by_id" THEN RAISE EXCEPTION \'frozen: % may not change on %\', \'use_case_id, factors, context, classification, proposed_tier, submitted_by_id\', TG_TABLE_NAME USING ERRCODE = \'integrity_constraint_violation\'; END IF; RETURN NEW;',
+                    hash="10947927f34aa7652ad8782539d0813ca73c8e15",
+                    operation="UPDATE",
+                    pgid="pgtrigger_risk_review_submission_is_fixed_d46bf",
+                    table="risk_review",
+                    when="BEFORE",
+                ),
+            ),
         ),
         migrations.AddIndex(
-            model_name='fact',
-            index=models.Index(fields=['use_case', 'name', '-as_of'], name='fact_history'),
+            model_name="fact",
+            index=models.Index(fields=["use_case", "name", "-as_of"], name="fact_history"),
         ),
         migrations.AddConstraint(
-            model_name='fact',
-            constraint=models.UniqueConstraint(condition=models.Q(('until__isnull', True)), fields=('use_case', 'name'), name='fact_has_one_current_value'),
+            model_name="fact",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("until__isnull", True)),
+                fields=("use_case", "name"),
+                name="fact_has_one_current_value",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='fact',
-            constraint=models.CheckConstraint(condition=models.Q(('source__in', ['person', 'verb', 'evidence'])), name='fact_source_is_known'),
+            model_name="fact",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("source__in", ["person", "verb", "evidence"])), name="fact_source_is_known"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='datause',
-            constraint=models.UniqueConstraint(fields=('use_case', 'data_source'), name='data_use_is_declared_once'),
+            model_name="datause",
+            constraint=models.UniqueConstraint(fields=("use_case", "data_source"), name="data_use_is_declared_once"),
         ),
         migrations.AddConstraint(
-            model_name='datause',
-            constraint=models.CheckConstraint(condition=models.Q(('purpose', ''), _negated=True), name='data_use_purpose_is_not_blank'),
+            model_name="datause",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("purpose", ""), _negated=True), name="data_use_purpose_is_not_blank"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='datause',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', ['requested', 'approved', 'refused'])), name='data_use_state_is_known'),
+            model_name="datause",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("state__in", ["requested", "approved", "refused"])), name="data_use_state_is_known"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='datause',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('decided_at__isnull', True), ('decided_by__isnull', True), ('state', 'requested')), models.Q(models.Q(('state', 'requested'), _negated=True), ('decided_at__isnull', False), ('decided_by__isnull', False)), _connector='OR'), name='data_use_decision_is_complete'),
+            model_name="datause",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("decided_at__isnull", True), ("decided_by__isnull", True), ("state", "requested")),
+                    models.Q(
+                        models.Q(("state", "requested"), _negated=True),
+                        ("decided_at__isnull", False),
+                        ("decided_by__isnull", False),
+                    ),
+                    _connector="OR",
+                ),
+                name="data_use_decision_is_complete",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='datause',
-            constraint=models.CheckConstraint(condition=models.Q(('decided_by__isnull', True), models.Q(('decided_by', models.F('requested_by')), _negated=True), _connector='OR'), name='data_use_four_eyes'),
+            model_name="datause",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("decided_by__isnull", True),
+                    models.Q(("decided_by", models.F("requested_by")), _negated=True),
+                    _connector="OR",
+                ),
+                name="data_use_four_eyes",
+            ),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='datause',
-            trigger=pgtrigger.compiler.Trigger(name='state_follows_lifecycle', sql=pgtrigger.compiler.UpsertTriggerSql(declare='DECLARE _is_valid_transition BOOLEAN;', func='SELECT CONCAT(OLD."state", \':\', NEW."state") = ANY(\'{approved:requested,refused:requested,requested:approved,requested:refused}\'::text[]) INTO _is_valid_transition; IF (_is_valid_transition IS FALSE AND OLD."state" IS DISTINCT FROM NEW."state") THEN RAISE EXCEPTION \'pgtrigger: Invalid transition of field "state" from "%" to "%" on table %\', OLD."state", NEW."state", TG_TABLE_NAME; ELSE RETURN NEW; END IF;', hash='036450d98bc4173581f6a17c8e02606866b9f577', operation='UPDATE', pgid='pgtrigger_state_follows_lifecycle_f8361', table='data_use', when='BEFORE')),
+            model_name="datause",
+            trigger=pgtrigger.compiler.Trigger(
+                name="state_follows_lifecycle",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    declare="DECLARE _is_valid_transition BOOLEAN;",
+                    func='SELECT CONCAT(OLD."state", \':\', NEW."state") = ANY(\'{approved:requested,refused:requested,requested:approved,requested:refused}\'::text[]) INTO _is_valid_transition; IF (_is_valid_transition IS FALSE AND OLD."state" IS DISTINCT FROM NEW."state") THEN RAISE EXCEPTION \'pgtrigger: Invalid transition of field "state" from "%" to "%" on table %\', OLD."state", NEW."state", TG_TABLE_NAME; ELSE RETURN NEW; END IF;',
+                    hash="036450d98bc4173581f6a17c8e02606866b9f577",
+                    operation="UPDATE",
+                    pgid="pgtrigger_state_follows_lifecycle_f8361",
+                    table="data_use",
+                    when="BEFORE",
+                ),
+            ),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='datause',
-            trigger=pgtrigger.compiler.Trigger(name='data_use_ends_are_fixed', sql=pgtrigger.compiler.UpsertTriggerSql(func='IF NEW."use_case_id" IS DISTINCT FROM OLD."use_case_id" OR NEW."data_source_id" IS DISTINCT FROM OLD."data_source_id" THEN RAISE EXCEPTION \'frozen: % may not change on %\', \'use_case_id, data_source_id\', TG_TABLE_NAME USING ERRCODE = \'integrity_constraint_violation\'; END IF; RETURN NEW;', hash='c4916ee6081703f69c61e4ed109ac5541f96dd90', operation='UPDATE', pgid='pgtrigger_data_use_ends_are_fixed_296e7', table='data_use', when='BEFORE')),
+            model_name="datause",
+            trigger=pgtrigger.compiler.Trigger(
+                name="data_use_ends_are_fixed",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    func='IF NEW."use_case_id" IS DISTINCT FROM OLD."use_case_id" OR NEW."data_source_id" IS DISTINCT FROM OLD."data_source_id" THEN RAISE EXCEPTION \'frozen: % may not change on %\', \'use_case_id, data_source_id\', TG_TABLE_NAME USING ERRCODE = \'integrity_constraint_violation\'; END IF; RETURN NEW;',
+                    hash="c4916ee6081703f69c61e4ed109ac5541f96dd90",
+                    operation="UPDATE",
+                    pgid="pgtrigger_data_use_ends_are_fixed_296e7",
+                    table="data_use",
+                    when="BEFORE",
+                ),
+            ),
         ),
         migrations.AddConstraint(
-            model_name='checklistconfirmation',
-            constraint=models.UniqueConstraint(condition=models.Q(('withdrawn_at__isnull', True)), fields=('use_case', 'item'), name='checklist_confirmation_stands_once'),
+            model_name="checklistconfirmation",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("withdrawn_at__isnull", True)),
+                fields=("use_case", "item"),
+                name="checklist_confirmation_stands_once",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='checklistconfirmation',
-            constraint=models.CheckConstraint(condition=models.Q(('evidence', ''), _negated=True), name='checklist_confirmation_names_evidence'),
+            model_name="checklistconfirmation",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("evidence", ""), _negated=True), name="checklist_confirmation_names_evidence"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='checklistconfirmation',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('withdrawn_at__isnull', True), ('withdrawn_by__isnull', True)), models.Q(('withdrawn_at__isnull', False), ('withdrawn_by__isnull', False)), _connector='OR'), name='checklist_confirmation_withdrawal_is_complete'),
+            model_name="checklistconfirmation",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("withdrawn_at__isnull", True), ("withdrawn_by__isnull", True)),
+                    models.Q(("withdrawn_at__isnull", False), ("withdrawn_by__isnull", False)),
+                    _connector="OR",
+                ),
+                name="checklist_confirmation_withdrawal_is_complete",
+            ),
         ),
         migrations.AddIndex(
-            model_name='answer',
-            index=models.Index(fields=['use_case', 'question', '-revision'], name='answer_latest'),
+            model_name="answer",
+            index=models.Index(fields=["use_case", "question", "-revision"], name="answer_latest"),
         ),
         migrations.AddConstraint(
-            model_name='answer',
-            constraint=models.UniqueConstraint(fields=('use_case', 'question', 'revision'), name='answer_revision_is_unique'),
+            model_name="answer",
+            constraint=models.UniqueConstraint(
+                fields=("use_case", "question", "revision"), name="answer_revision_is_unique"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='answer',
-            constraint=models.CheckConstraint(condition=models.Q(('unsure', True), ('value__isnull', False), _negated=True), name='answer_is_a_value_or_unsure'),
+            model_name="answer",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("unsure", True), ("value__isnull", False), _negated=True),
+                name="answer_is_a_value_or_unsure",
+            ),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='answer',
-            trigger=pgtrigger.compiler.Trigger(name='append_only', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'append-only: % on % is refused', TG_OP, TG_TABLE_NAME USING ERRCODE = 'integrity_constraint_violation';", hash='7bb2f246a00a04c7b58a49358ca08edebf5895d4', operation='UPDATE OR DELETE', pgid='pgtrigger_append_only_07c51', table='answer', when='BEFORE')),
+            model_name="answer",
+            trigger=pgtrigger.compiler.Trigger(
+                name="append_only",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    func="RAISE EXCEPTION 'append-only: % on % is refused', TG_OP, TG_TABLE_NAME USING ERRCODE = 'integrity_constraint_violation';",
+                    hash="7bb2f246a00a04c7b58a49358ca08edebf5895d4",
+                    operation="UPDATE OR DELETE",
+                    pgid="pgtrigger_append_only_07c51",
+                    table="answer",
+                    when="BEFORE",
+                ),
+            ),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='answer',
-            trigger=pgtrigger.compiler.Trigger(name='no_truncate', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'append-only: % on % is refused', TG_OP, TG_TABLE_NAME USING ERRCODE = 'integrity_constraint_violation';", hash='9066de12739ad28537375b536e876779920aab46', level='STATEMENT', operation='TRUNCATE', pgid='pgtrigger_no_truncate_107d4', table='answer', when='BEFORE')),
+            model_name="answer",
+            trigger=pgtrigger.compiler.Trigger(
+                name="no_truncate",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    func="RAISE EXCEPTION 'append-only: % on % is refused', TG_OP, TG_TABLE_NAME USING ERRCODE = 'integrity_constraint_violation';",
+                    hash="9066de12739ad28537375b536e876779920aab46",
+                    level="STATEMENT",
+                    operation="TRUNCATE",
+                    pgid="pgtrigger_no_truncate_107d4",
+                    table="answer",
+                    when="BEFORE",
+                ),
+            ),
         ),
         migrations.AlterUniqueTogether(
-            name='usecasegrouppermission',
-            unique_together={('group', 'permission', 'content_object')},
+            name="usecasegrouppermission",
+            unique_together={("group", "permission", "content_object")},
         ),
         migrations.AddIndex(
-            model_name='usecaseuserpermission',
-            index=models.Index(fields=['user', 'content_object'], name='use_case_team_of_user'),
+            model_name="usecaseuserpermission",
+            index=models.Index(fields=["user", "content_object"], name="use_case_team_of_user"),
         ),
         migrations.AlterUniqueTogether(
-            name='usecaseuserpermission',
-            unique_together={('user', 'permission', 'content_object')},
+            name="usecaseuserpermission",
+            unique_together={("user", "permission", "content_object")},
         ),
         append_only_for_app("answer", "prompt_text"),
     ]
