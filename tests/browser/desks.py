@@ -28,7 +28,11 @@ class Office:
         if key not in self._desks:
             size: Any = NARROW if narrow else WIDE
             context = self._browser.new_context(
-                base_url=self.url, viewport=size, color_scheme=scheme, java_script_enabled=script
+                base_url=self.url,
+                viewport=size,
+                color_scheme=scheme,
+                java_script_enabled=script,
+                reduced_motion="reduce",
             )
             context.set_default_timeout(15_000)
             self._contexts.append(context)
