@@ -92,7 +92,7 @@ CAPABILITIES: dict[str, frozenset[str]] = {
     Role.LEGAL: frozenset({"view", "decide_legal"}),
     Role.APPROVER: frozenset({"view", "decide_technical", "decide_executive"}),
     Role.AUDITOR: frozenset({"view", "see_restricted", "view_audit"}),
-    Role.ADMINISTRATOR: frozenset({"view", "view_audit", "manage_people", "issue_tokens", "configure_connectors"}),
+    Role.ADMINISTRATOR: frozenset({"view", "manage_people", "issue_tokens", "configure_connectors"}),
     Role.INGEST: frozenset({"view", "push_evidence", "sync"}),
     Role.PIPELINE: frozenset({"view", "register", "declare_version", "propose_release", "push_evidence", "ask_gate"}),
 }

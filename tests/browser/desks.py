@@ -46,7 +46,7 @@ class Office:
     def close(self) -> None:
         """Ends all visits; where each ended is printed, so that pytest shows it when the test fails."""
         for (username, *_how), page in self._desks.items():
-            print(f"--- {username or 'nobody'} at {page.url} ---\n{words_on(page)[:1500]}")  # noqa: T201
+            print(f"--- {username or 'nobody'} at {page.url} ---\n{page.locator('body').inner_text()[:1500]}")  # noqa: T201
         for context in self._contexts:
             context.close()
 

@@ -9,7 +9,7 @@ from evidence.actions.synchronisation import run_sync
 from evidence.actions.syncs import request_file_sync
 from evidence.actions.usage import record_usage
 from evidence.api.usage import resolver
-from evidence.models import Connector, SyncRun
+from evidence.models import Connector, EvaluationRun, SyncRun
 from tests.approvals.story import approved
 from tests.cast import Cast
 from tests.evidence.scenes import case, recorded, usage, version_of
@@ -17,6 +17,7 @@ from tests.usecases.scenes import cleared, source_of, submitted
 from usecases.actions.checklists import confirm_item
 from usecases.actions.data_sources import approve_data_use, request_data_use
 from usecases.actions.versions import declare_version
+from usecases.models import DataSource
 
 
 @dataclass(frozen=True)
@@ -28,9 +29,12 @@ class Scene:
     standing: Release
     connector: Connector
     sync_run: SyncRun
+    run: EvaluationRun
+    cast: Cast
 
     def pages(self) -> dict[str, list[str]]:
         """Every main page, by who visits it; "" is nobody."""
+        source = DataSource.objects.order_by("id")[0]
         under_way, live = f"/use-cases/{self.reference}/", f"/use-cases/{self.standing.use_case.reference}/"
         tabs = ("", "discovery/", "data/", "checklist/", "risk/", "versions/", "evidence/", "releases/", "history/")
         return {
@@ -38,6 +42,7 @@ class Scene:
             "olivia": [
                 "/", "/use-cases/", "/use-cases/new/", "/data-sources/", *(under_way + tab for tab in tabs),
                 f"{under_way}edit/", f"{under_way}versions/2/", f"{under_way}releases/1/", f"{live}releases/1/",
+                f"{under_way}evidence/runs/{self.run.pk}/", f"/data-sources/{source.pk}/", "/api/docs/",
             ],
             "rafael": ["/", f"/use-cases/{self.reviewed}/risk/"],
             "petra": [
@@ -46,8 +51,12 @@ class Scene:
                 f"/connectors/{self.connector.pk}/runs/{self.sync_run.pk}/",
             ],
             "sam": ["/connectors/allowed-hosts/", f"{under_way}releases/1/"],
+            "arno": ["/data-sources/new/"],
             "aud": ["/audit-trail/"],
-            "admin": ["/people/"],
+            "admin": [
+                "/people/", "/people/new/", f"/people/{self.cast.sam.pk}/",
+                f"/service-accounts/{self.cast.accounts['pipeline'].pk}/",
+            ],
         }  # fmt: skip
 
 
@@ -71,7 +80,7 @@ def set_up(cast: Cast) -> Scene:
     )
     for number, each in enumerate((version, newer)):
         scored = [case(f"q-{row:03d}", grounded="0.9" if row % 9 else "0.4", toxic="1") for row in range(120)]
-        recorded(dev, each, *scored, external_id=f"nightly-{number}")
+        newest = recorded(dev, each, *scored, external_id=f"nightly-{number}").run
     rows = [usage(use_case_key=use_case.reference)]
     record_usage(actor=dev, readings=rows, source="push:x", resolve=resolver(dev))
     propose_release(actor=dev, use_case=use_case, version=newer, environment="test", note="Please look at the sources.")
@@ -79,4 +88,5 @@ def set_up(cast: Cast) -> Scene:
     run = request_file_sync(actor=petra, connector=connector, name="runs.json", chunks=[b'{"external_id": "r-1"}'])
     run_sync(run.pk)
     allow_host(actor=cast.actor("sam"), host="10.0.0.7", port=5000, reason="MLflow of the platform team")
-    return Scene(use_case.reference, submitted(cast).use_case.reference, approved(cast), connector, run)
+    waiting = submitted(cast).use_case.reference
+    return Scene(use_case.reference, waiting, approved(cast), connector, run, newest, cast)

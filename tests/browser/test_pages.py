@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Error, Page, expect
 
 from tests.browser.desks import Office, words_on
 from tests.browser.scenes import Scene, set_up
@@ -52,6 +52,16 @@ def test_axe_finds_nothing_on_any_main_page_in_light_or_dark(office: Office, sce
     assert found == [], "\n".join(found)
 
 
+def test_what_does_not_exist_is_said_on_a_readable_page(office: Office, committed_cast: Cast) -> None:
+    page = office.desk("otto", narrow=True)
+    answer = page.goto("/use-cases/UC-9999/")
+    assert answer is not None
+    assert (answer.status, violations(page, "light")) == (404, [])
+    assert "There is nothing here." in words_on(page)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    office.complaints[:] = [each for each in office.complaints if "with a status of 404" not in each]
+
+
 def test_nothing_scrolls_sideways_on_a_telephone(office: Office, scene: Scene) -> None:
     wide = []
     for page in visited(office, scene, narrow=True):
@@ -59,6 +69,24 @@ def test_nothing_scrolls_sideways_on_a_telephone(office: Office, scene: Scene) -
         if width > 360:
             wide.append((page.url, width))
     assert wide == []
+
+
+def test_what_goes_wrong_on_a_page_is_heard(office: Office, committed_cast: Cast) -> None:
+    """The watch that all these tests rely on, shown to bite."""
+    page = office.desk()
+    page.goto("/sign-in/")
+    assert office.complaints == []
+    page.evaluate("console.error('planted'); setTimeout(() => { throw new Error('thrown'); })")
+    page.evaluate(
+        "document.body.append(Object.assign(document.createElement('script'), { text: 'window.inline = 1' }))"
+    )
+    page.goto("/use-cases/UC-9999/")
+    with pytest.raises(Error, match="ERR_"):
+        page.goto("http://127.0.0.1:9/elsewhere")
+    told = "\n".join(office.complaints)
+    for words in ("planted", "thrown", "script-src", "asked http://127.0.0.1:9/elsewhere"):
+        assert words in told
+    office.complaints.clear()
 
 
 def test_a_disabled_verb_says_why_in_words(office: Office, scene: Scene) -> None:

@@ -161,6 +161,7 @@ def test_people_bring_a_use_case_to_production_and_see_it_suspended(
     confirm(office.desk("arno"))
     olivia.goto(f"{CASE}evidence/")
     expect(olivia.locator("main")).to_contain_text("Groundedness 200/200")
+    expect(olivia.locator(".js-plotly-plot")).not_to_have_count(0)
 
     dev.goto(f"{CASE}releases/")
     dev.locator("main form").get_by_label("Environment").select_option("production")

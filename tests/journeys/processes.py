@@ -44,13 +44,15 @@ class Process:
         self.popen.wait(10)
 
     def end(self) -> None:
-        """Asked first, killed after ten seconds; children that outlived their parent go too."""
-        if self.running:
-            self._signal(signal.SIGTERM)
-            try:
-                self.popen.wait(10)
-            except subprocess.TimeoutExpired:
-                self._signal(signal.SIGKILL)
+        """Asked first; ten seconds later, or when the leader is gone, whatever is left of the group is killed."""
+        if not self.running:
+            return
+        self._signal(signal.SIGTERM)
+        ends = time.monotonic() + 10
+        # Looked at without being reaped, so that the group's number stays ours until the last signal is sent.
+        look = os.WEXITED | os.WNOWAIT | os.WNOHANG
+        while os.waitid(os.P_PID, self.popen.pid, look) is None and time.monotonic() < ends:
+            time.sleep(0.05)
         self._signal(signal.SIGKILL)
         self.popen.wait(10)
 

@@ -6,7 +6,7 @@ from tests.access.rows import Row
 
 OTTO, ACCOUNT = {"pk": "@otto"}, {"pk": "@account"}
 ADMIN = {"admin": 200}
-READERS = {"admin": 200, "aud": 200}
+READERS = {"aud": 200}
 
 
 def verb(name: str, kwargs: dict[str, Any], status: int, data: dict[str, Any] | None = None) -> Row:
