@@ -13,7 +13,7 @@ os.environ.setdefault("DATABASE_POOLED", "false")
 from tests import databases
 from tests.cast import Cast, assemble
 
-LOOPBACK = ["127.0.0.1", "::1", "localhost"]
+LOOPBACK = ["127.0.0.1", "127.0.0.2", "::1", "localhost"]
 
 
 @pytest.fixture(scope="session")

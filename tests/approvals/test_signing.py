@@ -5,11 +5,13 @@ import copy
 import json
 import multiprocessing
 import stat
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+import time_machine
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 
@@ -17,6 +19,13 @@ from approvals import signing
 from approvals.signing import SigningError, ensure_keys, keyset, public_key, revoke, rotate, sign, thumbprint, verify
 
 NOW = datetime.now(UTC).replace(microsecond=0)
+
+
+@pytest.fixture(autouse=True)
+def _now() -> Iterator[None]:
+    """The clock starts where the statements are dated, however long ago this module was imported."""
+    with time_machine.travel(NOW, tick=True):
+        yield
 
 
 def statement(issued: datetime = NOW, **more: Any) -> bytes:

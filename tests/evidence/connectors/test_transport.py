@@ -286,9 +286,10 @@ def test_three_attempts_are_enough() -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "seconds"), [("90", 90), ("3600", 3600), (formatdate(time.time() + 3600, usegmt=True), 3600)]
+    ("asked", "seconds"), [("90", 90), ("3600", 3600), ("", 3600)], ids=["seconds", "an-hour", "a-date"]
 )
 def test_a_long_wait_is_left_to_the_next_sync(asked: str, seconds: int) -> None:
+    asked = asked or formatdate(time.time() + seconds, usegmt=True)
     waits: list[float] = []
     with (
         serving(respond(b"", status="429 Slow", headers={"Retry-After": asked})) as server,
