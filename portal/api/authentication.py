@@ -8,7 +8,6 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, cast
 
-from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from rest_framework.authentication import BaseAuthentication, SessionAuthentication
@@ -43,9 +42,8 @@ class TokenAuthentication(BaseAuthentication):
         token = _known(credentials.strip())
         now = timezone.now()
         _require_valid(token, now)
-        ApiToken.objects.filter(
-            Q(last_used_at__isnull=True) | Q(last_used_at__lt=now - LAST_USED_STEP), pk=token.pk
-        ).update(last_used_at=now)
+        if token.last_used_at is None or token.last_used_at < now - LAST_USED_STEP:
+            ApiToken.objects.filter(pk=token.pk).update(last_used_at=now)
         inner = cast(PortalRequest, request._request)
         origin = replace(inner.origin, method="token")
         inner.actor = actors.service(token.account, frozenset(token.scopes), origin)
