@@ -28,6 +28,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 ALLOW, DENY, UNDECIDED = 0, 10, 20
+CAVEAT = "A signed file says nothing of suspension or supersession since; ask the gate."
 
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
 RELEASE_DECISION = "https://gatehouse.dev/attestation/release-decision/v1"
@@ -545,8 +546,8 @@ def _exchange(request: urllib.request.Request, seconds: float) -> bytes | Cannot
             if reply.status != 200 or kind != "application/json":
                 return CannotDecide(f"The portal answered {reply.status} with {printable(kind)} instead of JSON.")
     except urllib.error.HTTPError as error:
-        error.close()
-        return _refused(error.code)
+        with error:
+            return _refused(error.code, _problem(error))
     except (OSError, http.client.HTTPException, ValueError) as error:
         return CannotDecide(f"The portal cannot be reached: {printable(str(getattr(error, 'reason', error)))}.")
     if len(body) > MAX_BODY:
@@ -554,12 +555,30 @@ def _exchange(request: urllib.request.Request, seconds: float) -> bytes | Cannot
     return body
 
 
-def _refused(status: int) -> CannotDecide:
+def _refused(status: int, problem: str) -> CannotDecide:
+    told = f" {problem}" if problem else ""
     if status in (401, 403):
-        return CannotDecide(f"The portal refused the token ({status}): is it current, and scoped to this?")
+        return CannotDecide(f"The portal refused the token ({status}): is it current, and scoped to this?{told}")
     if 300 <= status < 400:
         return CannotDecide(f"The portal redirects ({status}); give its own address as --url.")
-    return CannotDecide(f"The portal answered {status}.")
+    return CannotDecide(f"The portal answered {status}.{told}")
+
+
+def _problem(error: urllib.error.HTTPError) -> str:
+    """What the portal says is wrong with the question (RFC 9457): title, detail, faults by field; or nothing."""
+    if not 400 <= error.code < 500 or error.headers.get_content_type() != "application/problem+json":
+        return ""
+    try:
+        body = parse(error.read(MAX_BODY), "The problem")
+    except (CannotDecide, OSError, http.client.HTTPException):
+        return ""
+    said = [body.get(key) for key in ("title", "detail")] if isinstance(body, dict) else []
+    faults = body.get("errors") if said else None
+    for fault in faults if isinstance(faults, list) else []:
+        if isinstance(fault, dict) and isinstance(fault.get("message"), str):
+            where = fault.get("field")
+            said.append(f"{where}: {fault['message']}" if isinstance(where, str) and where else fault["message"])
+    return printable(" ".join(dict.fromkeys(text for text in said if isinstance(text, str)))[:2000])
 
 
 # --- commands --------------------------------------------------------------------------------------------------------
@@ -614,6 +633,7 @@ def wait(args: argparse.Namespace) -> dict[str, Any]:
 def verify(args: argparse.Namespace) -> dict[str, Any]:
     """Verify a file of attestations without any network: first every signature, then what they say."""
     at = moment(args.at, "--at") if args.at else time.time()
+    data = read_file(args.file, MAX_FILE)
     beside = Path(args.file).parent / "keyset.json"
     if not args.keyset and not beside.is_file():
         raise Misused("--keyset is needed: there is no keyset.json beside the file.")
@@ -622,7 +642,7 @@ def verify(args: argparse.Namespace) -> dict[str, Any]:
     if args.digest or args.manifest:
         expected["digest"] = expected_digest(args)
     expected["artifacts"] = artifacts_of(args.artifact)
-    opened = [open_envelope(envelope, keys, "decision") for envelope in envelopes_in(read_file(args.file, MAX_FILE))]
+    opened = [open_envelope(envelope, keys, "decision") for envelope in envelopes_in(data)]
     accepted, denials = [], []
     for statement, kid in opened:
         try:
@@ -631,7 +651,7 @@ def verify(args: argparse.Namespace) -> dict[str, Any]:
             denials.append(denied)
     if denials:
         raise Denied([reason for denied in denials for reason in denied.reasons], **denials[0].about)
-    return {"attestations": accepted, **accepted[0]}
+    return {"attestations": accepted, **accepted[0], "note": CAVEAT}
 
 
 def digest(args: argparse.Namespace) -> dict[str, Any]:
@@ -690,6 +710,7 @@ def say_yes(command: str, about: dict[str, Any]) -> None:
             words = {key: printable(str(value)) for key, value in item.items()}
             print("ok: {use_case} release {release} is approved for {environment} until {expires_at}".format(**words))
             print(f"version {words['digest']}")
+        print(f"note: {about['note']}")
     else:
         print(f"allow: {about['use_case']} may be deployed to {about['environment']} until {about['expires_at']}")
         print(f"version {about['digest']}")

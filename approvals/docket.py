@@ -1,12 +1,14 @@
 """What waits for one person: everything that person alone, or nobody before them, can move on. Reads, never writes."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from django.contrib.postgres.aggregates import ArrayAgg
-from django.db.models import Q
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db.models import JSONField, OuterRef, Q, Subquery, TextField
+from django.db.models.functions import Cast, JSONObject
 from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -14,7 +16,7 @@ from django.utils.translation import ngettext
 
 from approvals.choices import LaneKey, ReleaseState
 from approvals.lanes import lane as lane_by_key
-from approvals.models import Release
+from approvals.models import Decision, Release
 from approvals.presentation import url_of
 from approvals.querysets import visible_releases
 from portal.access import capabilities_at
@@ -72,16 +74,78 @@ def own_use_cases(actor: Actor) -> list[UseCase]:
     if actor.person is None:
         return []
     found = UseCase.objects.visible_to(actor).filter(owner_id=actor.person.pk).exclude(stage=Stage.STOPPED)
-    return list(found.order_by("-updated_at", "-id")[:50])
+    return list(found.annotate(open_release=_open_release()).order_by("-updated_at", "-id")[:50])
 
 
-def next_step(use_case: UseCase) -> tuple[str, str]:
-    """(what the owner does next, where)."""
+def signed_lanes() -> ArraySubquery:
+    """The lanes of a release that somebody has decided."""
+    return ArraySubquery(Decision.objects.filter(release=OuterRef("pk")).values("lane"))
+
+
+def _open_release() -> Subquery:
+    """The release of a use case that needs somebody: a suspended one first, then the oldest that waits."""
+    found = Release.objects.filter(use_case=OuterRef("pk"), state__in=[ReleaseState.SUSPENDED, ReleaseState.PROPOSED])
+    told = JSONObject(
+        number="number",
+        state="state",
+        lanes="lanes",
+        signed=signed_lanes(),
+        proposed_by=Cast("proposed_by_id", TextField()),
+    )
+    return Subquery(found.order_by("-state", "number").values_list(told)[:1], output_field=JSONField())
+
+
+@dataclass(frozen=True)
+class OpenRelease:
+    """What a release that is suspended or waits lets one say about the next step; `proposed_by` is a person's id."""
+
+    number: int
+    state: str
+    lanes: list[str]
+    signed: list[str]
+    proposed_by: str | None
+
+    @classmethod
+    def of(cls, release: Any) -> "OpenRelease":
+        """From a row that was read with `signed=signed_lanes()`."""
+        by = str(release.proposed_by_id) if release.proposed_by_id else None
+        return cls(release.number, release.state, release.lanes, release.signed, by)
+
+    def step(self, actor: Actor, use_case: UseCase) -> tuple[str, str]:
+        """(what happens next, where)."""
+        url = reverse("approvals:release", kwargs={"reference": use_case.reference, "number": self.number})
+        told = {"number": self.number}
+        if self.state == ReleaseState.SUSPENDED:
+            return _("See why release %(number)s is suspended") % told, url
+        missing = [key for key in self.lanes if key not in self.signed]
+        alone = len(self.lanes) == 1 and actor.person is not None and self.proposed_by == str(actor.person.pk)
+        if LaneKey.BUSINESS in missing and actor.is_person(use_case.owner_id) and not alone:
+            return _("Sign release %(number)s") % told, url
+        words = ngettext(
+            "Wait for %(count)s signature on release %(number)s",
+            "Wait for %(count)s signatures on release %(number)s",
+            len(missing),
+        )
+        return words % {**told, "count": len(missing)}, url
+
+
+def first_open(releases: Iterable[Any]) -> OpenRelease | None:
+    """Of releases read with `signed=signed_lanes()`, the one that needs somebody first."""
+    found = [each for each in releases if each.state in (ReleaseState.SUSPENDED, ReleaseState.PROPOSED)]
+    found.sort(key=lambda each: (each.state != ReleaseState.SUSPENDED, each.number))
+    return OpenRelease.of(found[0]) if found else None
+
+
+def next_step(actor: Actor, use_case: UseCase) -> tuple[str, str]:
+    """(what the owner does next, where), for a use case from `own_use_cases`: its releases first, then its stage."""
+    told = use_case.open_release  # type: ignore[attr-defined]
+    if told is not None:
+        return OpenRelease(**told).step(actor, use_case)
     steps = {
         Stage.REGISTERED: (_("Answer the discovery questions"), "usecases:discovery"),
         Stage.DISCOVERY: (_("Finish discovery and submit the risk review"), "usecases:discovery"),
         Stage.REVIEW: (_("Wait for the risk review to be concluded"), "usecases:risk"),
-        Stage.PILOT: (_("Complete the checklist and propose a release"), "approvals:releases"),
+        Stage.PILOT: (_("Complete the checklist and have a release for production approved"), "approvals:releases"),
         Stage.PRODUCTION: (_("Keep the evidence fresh"), "evidence:use-case"),
     }
     words, name = steps.get(Stage(use_case.stage), (_("Nothing more to do"), "usecases:detail"))

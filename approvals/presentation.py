@@ -18,6 +18,7 @@ from portal.models import User
 from usecases.choices import Environment
 from usecases.manifests import Manifest, difference
 from usecases.models import UseCase
+from usecases.prompts import PromptDifference, prompt_differences
 
 People = Mapping[str, Sequence[User]]
 
@@ -69,6 +70,12 @@ def _approved_answer(grounds: Grounds) -> tuple[str, str]:
     if grounds.changes:
         return Outcome.FAIL, _("No longer: what was approved is not what the register says now.")
     return Outcome.PASS, _("Yes: every signature is there and the gate lets it through.")
+
+
+def lets_through(grounds: Grounds) -> bool:
+    """Whether the approval holds now: not ended, suspended, expired or overtaken by a change of the register."""
+    release = grounds.release
+    return release.state == ReleaseState.APPROVED and _approved_answer(grounds)[0] == Outcome.PASS
 
 
 def _answer_note(grounds: Grounds) -> str:
@@ -204,6 +211,13 @@ def differences(before: Release | None, after: Release) -> list[str] | None:
     if before is None:
         return None
     return [change.sentence for change in difference(_manifest(before), _manifest(after))]
+
+
+def prompt_changes(before: Release | None, after: Release) -> list[PromptDifference]:
+    """The texts of the prompts that read differently than in the last approved release."""
+    if before is None:
+        return []
+    return prompt_differences(before.system_version.manifest, after.system_version.manifest)
 
 
 def _manifest(release: Release) -> Manifest:

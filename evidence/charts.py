@@ -53,7 +53,7 @@ def version_markers(rows: list[EvaluationDimension]) -> list[Marker]:
     for row in rows:
         version = row.run.system_version
         if before is not None and version.number != before:
-            markers.append(Marker(row.run.finished_at, _("version %(number)s") % {"number": version.number}))
+            markers.append(Marker(row.run.finished_at, _("version %(label)s") % {"label": version.label}))
         before = version.number
     return markers[-6:]
 

@@ -48,6 +48,14 @@ def required(name: str, what: str, *, shortest: int = 1) -> str:
     return value
 
 
+def optional_secret(name: str, *, shortest: int) -> str:
+    """The value of `name` or nothing; one too short to be a secret ends the start."""
+    value = text(name)
+    if value and len(value) < shortest:
+        stop(f"{name} is too short, at least {shortest} characters.")
+    return value
+
+
 def address(name: str, value: str, *schemes: str) -> str:
     """The value when it is a URL of one of the schemes; otherwise the end of the start. The value is never printed."""
     try:

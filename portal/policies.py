@@ -30,9 +30,8 @@ def may_manage_people(actor: Actor) -> Ruling:
     )
 
 
-def may_grant(actor: Actor, holder: User | ServiceAccount, role: str, valid_until: datetime | None = None) -> Ruling:
-    """Nobody grants to themselves, in policy and database; a machine never gets a role that decides."""
-    fitting = role in MACHINE_ROLES if isinstance(holder, ServiceAccount) else role not in ONLY_MACHINES
+def may_give_roles(actor: Actor, holder: User | ServiceAccount) -> Ruling:
+    """Whether any role at all can be given to this holder: nobody grants to themselves, in policy and database."""
     return rule(
         [
             *may_manage_people(actor).reasons,
@@ -42,6 +41,16 @@ def may_grant(actor: Actor, holder: User | ServiceAccount, role: str, valid_unti
                 _("Nobody gives access to themselves. Ask another administrator."),
             ),
             unless(holder.is_active, "inactive", _("This account is switched off. Switch it on first."), conflict=True),
+        ]
+    )
+
+
+def may_grant(actor: Actor, holder: User | ServiceAccount, role: str, valid_until: datetime | None = None) -> Ruling:
+    """A machine never gets a role that decides."""
+    fitting = role in MACHINE_ROLES if isinstance(holder, ServiceAccount) else role not in ONLY_MACHINES
+    return rule(
+        [
+            *may_give_roles(actor, holder).reasons,
             unless(
                 fitting,
                 "wrong_holder",

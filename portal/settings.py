@@ -7,7 +7,7 @@ from csp.constants import NONE, SELF
 from dj_database_url import parse as parse_database_url
 
 from portal import logs
-from portal.env import address, flag, key_bytes, number, required, stop, text, words
+from portal.env import address, flag, key_bytes, number, optional_secret, required, stop, text, words
 
 VERSION = "0.1.0"
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -352,6 +352,8 @@ SPECTACULAR_SETTINGS = {
     },
 }
 
+# Who may read /metrics: the bearer of this token; without one, callers on the same machine.
+METRICS_TOKEN = optional_secret("METRICS_TOKEN", shortest=16)
 LOGGING = logs.configuration(level=text("LOG_LEVEL", "INFO"))
 LOGGING_CONFIG = "portal.logs.configure"
 

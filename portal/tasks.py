@@ -1,6 +1,9 @@
 """The portal's own chores; thin doors over verbs."""
 
+from typing import Any
+
 from celery import shared_task
+from celery.signals import worker_ready
 from django.utils import timezone
 
 from portal.actions import messages
@@ -11,6 +14,12 @@ from portal.models import Heartbeat
 def heartbeat() -> None:
     """A worker is alive; /readyz and the connectors page read it."""
     Heartbeat.objects.update_or_create(name="worker", defaults={"beat_at": timezone.now()})
+
+
+@worker_ready.connect
+def say_alive(**_about: Any) -> None:
+    """The first heartbeat at once: the scheduler's may be fifteen seconds away."""
+    heartbeat.delay()
 
 
 @shared_task(name="portal.deliver_outbox")

@@ -30,6 +30,7 @@ urlpatterns = [
     path("tokens/<uuid:pk>/revoke/", access.revoke, name="revoke-token"),
     path("access/<str:kind>/<uuid:pk>/grants/", access.give_grant, name="give-grant"),
     path("grants/<uuid:pk>/end/", access.end_grant, name="end-grant"),
+    path("notices/read/", people.read_notices, name="read-notices"),
     path("notices/<uuid:pk>/read/", people.read_notice, name="read-notice"),
     path("api/docs/", api_docs.api_docs, name="api-docs"),
     path("api/v1/schema/", SpectacularAPIView.as_view(), name="api-schema"),

@@ -34,7 +34,11 @@ class ChecklistItem:
 
 @dataclass(frozen=True, slots=True)
 class ItemStatus:
-    """`state`: satisfied (by facts), confirmed (by a person) or open; `statement`: what is known or missing."""
+    """`state`: satisfied (by facts), confirmed (by a person) or open; `statement`: what is known or missing.
+
+    `stated_by` is the key of the actor whose word a satisfied item rests on; empty when the portal measured or
+    recorded all of it.
+    """
 
     item: ChecklistItem
     state: Literal["satisfied", "confirmed", "open"]
@@ -43,6 +47,7 @@ class ItemStatus:
     as_of: datetime | None = None
     confirmation: ChecklistConfirmation | None = None
     missing: tuple[str, ...] = ()
+    stated_by: str = ""
 
     @property
     def done(self) -> bool:
@@ -100,7 +105,9 @@ def _status(item: ChecklistItem, facts: Mapping[str, Fact], confirmation: Checkl
     known = [facts[name] for name in item.satisfied_by]
     newest = max(known, key=lambda fact: fact.as_of)
     statement = " ".join(fact.statement for fact in known)
-    return ItemStatus(item, "satisfied", statement, str(FactSource(newest.source).label), newest.as_of)
+    stated = [fact for fact in known if fact.source == FactSource.PERSON]
+    by = max(stated, key=lambda fact: fact.as_of).recorded_by if stated else ""
+    return ItemStatus(item, "satisfied", statement, str(FactSource(newest.source).label), newest.as_of, stated_by=by)
 
 
 def _holds(fact: Fact | None) -> bool:

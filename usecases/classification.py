@@ -61,12 +61,16 @@ class Contribution:
 
 @dataclass(frozen=True, slots=True)
 class Floor:
-    """A floor that holds for this use case. `raised` says that it lies above the tier of the score alone."""
+    """A floor that holds for this use case. `raised` says that it lies above the tier of the score alone.
+
+    `assumed`: it holds only because questions are unanswered.
+    """
 
     id: str
     sentence: str
     tier: str
     raised: bool
+    assumed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -307,7 +311,8 @@ def _floors(scheme: Scheme, s: Situation, scored_tier: str) -> list[Floor]:
             f"Assumed until answered: {rule.sentence[0].lower()}{rule.sentence[1:]}" if assumed else rule.sentence
         )
         least = tier or scored_tier
-        found.append(Floor(name, sentence, least, TIERS.index(least) > TIERS.index(scored_tier)))
+        raised = TIERS.index(least) > TIERS.index(scored_tier)
+        found.append(Floor(name, sentence, least, raised, assumed or name == UNANSWERED_FLOOR))
     return found
 
 

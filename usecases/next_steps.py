@@ -69,7 +69,12 @@ def _all_steps(use_case: UseCase, open_questions: int, statuses: Sequence[ItemSt
         Step(items, "usecases:checklist", "confirm_checklist", owner, note=_first_titles(still_open))
         if still_open
         else None,
-        Step(_("Propose a release"), "approvals:releases", "propose_release", _("Owner or engineering")),
+        Step(
+            _("Have a release approved for production"),
+            "approvals:releases",
+            "propose_release",
+            _("Owner or engineering"),
+        ),
     ]
 
 

@@ -16,7 +16,7 @@ from django.db import models
 from django.db.models import Q
 from django.http import Http404
 
-from portal.access import unit_paths_with
+from portal.access import capabilities_anywhere, unit_paths_with
 from portal.actors import Actor
 from portal.models import BusinessUnit, User
 
@@ -134,6 +134,26 @@ class UseCaseQuerySet(models.QuerySet["UseCase"]):
     def lock(self, use_case: "UseCase") -> "UseCase":
         """The same use case, read anew and locked until the verb's transaction ends."""
         return self.select_for_update(of=("self",)).select_related("unit", "owner").get(pk=use_case.pk)
+
+
+class DataSourceQuerySet(models.QuerySet["DataSource"]):
+    def visible_to(self, actor: Actor) -> Self:
+        """The catalogue for whoever may look at something here or has a part on a team; for others what they own.
+
+        What exists is no secret among those who work with it; nothing of it is anybody else's business.
+        """
+        if "view" in capabilities_anywhere(actor) or _is_on_a_team(actor):
+            return self
+        if actor.person is None or not actor.person.is_active:
+            return self.none()
+        return self.filter(owner_id=actor.person.pk)
+
+
+def _is_on_a_team(actor: Actor) -> bool:
+    if actor.person is None or not actor.person.is_active:
+        return False
+    team = apps.get_model("usecases", "UseCaseUserPermission")
+    return bool(team._default_manager.filter(user_id=actor.person.pk).exists())
 
 
 def _arms(actor: Actor) -> list[Q] | None:

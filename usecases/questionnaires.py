@@ -89,9 +89,13 @@ def _question(row: Mapping[str, Any]) -> Question:
 
 
 def open_questions(answers: Mapping[str, Answer]) -> int:
-    """How many required questions of the newest questionnaire have neither an answer nor an honest "unsure"."""
-    required = [question.key for question in questions_of(current_questionnaire().definition) if question.required]
-    return sum(1 for key in required if key not in answers or not is_said(answers[key]))
+    """How many questions of the newest questionnaire have neither an answer nor an honest "unsure".
+
+    None is left once every required one is said: what is optional holds nothing up.
+    """
+    questions = list(questions_of(current_questionnaire().definition))
+    silent = [each for each in questions if each.key not in answers or not is_said(answers[each.key])]
+    return len(silent) if any(each.required for each in silent) else 0
 
 
 def is_said(answer: Answer) -> bool:

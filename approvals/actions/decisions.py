@@ -9,15 +9,17 @@ from django.utils.translation import gettext_lazy
 
 from approvals.actions.attestations import issue_attestation
 from approvals.actions.gates import judge_release, locked
-from approvals.actions.moves import concerned, inform, move, named, tell_of
+from approvals.actions.moves import ballot_url, concerned, inform, move, named, tell_of
 from approvals.choices import DecisionKind, LaneKey
 from approvals.grounds import Grounds, grounds_of
 from approvals.measurements import evidence_of
 from approvals.models import Decision, Release, Verdict
 from approvals.policies import STRICT_TIERS, may_decide
-from approvals.querysets import STANDING
+from approvals.querysets import STANDING, deciders_of
 from portal.access import Denied, Reason, Refused, Ruling, require, rule, unless
+from portal.actions.messages import take_back
 from portal.actors import Actor
+from portal.models import User
 from usecases.actions import stages
 from usecases.choices import Environment, Stage
 from usecases.models import UseCase
@@ -170,14 +172,25 @@ def _follow(actor: Actor, release: Release, decision: Decision) -> None:
     """What one signature means for the release: a single no ends it, the last yes approves it."""
     name = f"release {release.number} of {release.use_case.reference}"
     if decision.kind == DecisionKind.APPROVE:
-        if grounds_of(release).complete:
+        grounds = grounds_of(release)
+        if grounds.complete:
             _approve(actor, release, name)
+        else:
+            take_back(url=ballot_url(release), still=_still_asked(grounds))
         return
     rejected = decision.kind == DecisionKind.REJECT
     verb, word = ("reject_release", "rejected") if rejected else ("return_release", "returned")
     move(actor, release, verb, f"{word} {name}: {decision.comment}", reason=decision.comment)
     what = _("was rejected: %(why)s") if rejected else _("was returned for changes: %(why)s")
     inform(concerned(release), release, f"{named(release)} {what % {'why': decision.comment}}")
+
+
+def _still_asked(grounds: Grounds) -> list[User]:
+    """Who could sign one of the lanes still open and has not signed another."""
+    deciders = deciders_of(grounds.release.use_case)
+    signed = {decision.person_id for decision in grounds.decisions.values()}
+    able = [person for lane in grounds.open_lanes for person in deciders.get(lane.key, [])]
+    return [person for person in able if person.pk not in signed]
 
 
 def _approve(actor: Actor, release: Release, name: str) -> None:

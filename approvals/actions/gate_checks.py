@@ -211,9 +211,12 @@ def _evidence_reasons(release: Release) -> Iterator[Reason]:
 def _asked_reasons(release: Release, digest: str, artifacts: tuple[Artifact, ...]) -> Iterator[Reason]:
     if digest != release.system_version.digest:
         text = _(
-            "The digest is not that of the approved system version (release %(number)s). Deploy what was approved."
+            "The digest is not that of the approved system version: release %(number)s approves version %(label)s with"
+            " the digest %(digest)s. Deploy what was approved."
         )
-        yield Reason("digest_differs", text % {"number": release.number})
+        version = release.system_version
+        words = {"number": release.number, "label": version.label, "digest": version.digest}
+        yield Reason("digest_differs", text % words)
     approved = set(artifacts_of(release))
     for artifact in artifacts:
         if artifact not in approved:

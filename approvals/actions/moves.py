@@ -6,7 +6,7 @@ from django.utils.translation import gettext as _
 
 from approvals.lifecycle import RELEASES
 from approvals.models import Release
-from portal.actions.messages import tell
+from portal.actions.messages import take_back, tell
 from portal.actors import Actor
 from portal.audit import record
 from portal.models import User
@@ -39,6 +39,8 @@ def move(actor: Actor, release: Release, verb: str, sentence: str, *, reason: st
         setattr(release, name, value)
     release.save(update_fields=["state", "state_reason", "changed_at", *fields])
     tell_of(actor, step.event, release, sentence, reason=reason)
+    # Every step leads away from waiting: nobody is asked to sign any more.
+    take_back(url=ballot_url(release))
 
 
 def named(release: Release) -> str:
@@ -57,12 +59,23 @@ def concerned(release: Release) -> list[User]:
     return [release.use_case.owner, *([proposer] if proposer else [])]
 
 
+def subject_of(release: Release) -> str:
+    words = {"reference": release.use_case.reference, "number": release.number}
+    return _("%(reference)s: release %(number)s") % words
+
+
 def inform(people: list[User], release: Release, text: str) -> None:
-    subject = _("%(reference)s: release %(number)s") % {
-        "reference": release.use_case.reference,
-        "number": release.number,
-    }
-    tell(people, subject=subject, text=text, url=release_url(release))
+    tell(people, subject=subject_of(release), text=text, url=release_url(release))
+
+
+def ask(people: list[User], release: Release, text: str) -> None:
+    """Tell those who can sign; what they were told is taken back once they cannot any more."""
+    tell(people, subject=subject_of(release), text=text, url=ballot_url(release))
+
+
+def ballot_url(release: Release) -> str:
+    """Where the release is decided: only what asks for a signature leads there."""
+    return f"{release_url(release)}#decide"
 
 
 def release_url(release: Release) -> str:

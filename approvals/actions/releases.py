@@ -8,7 +8,7 @@ from django.db.models import Max
 from django.utils.translation import gettext as _
 
 from approvals.actions.gates import judge_release, locked
-from approvals.actions.moves import concerned, inform, move, named, tell_of
+from approvals.actions.moves import ask, concerned, inform, move, named, tell_of
 from approvals.actions.policies import fix_gate_criteria
 from approvals.choices import LaneKey
 from approvals.declarations import canonical, declare, digest_of, policy_in_force
@@ -99,7 +99,7 @@ def _announce(actor: Actor, release: Release) -> None:
     proposer = actor.person.pk if actor.person else None
     asked = {user.pk: user for key in release.lanes for user in deciders.get(LaneKey(key), []) if user.pk != proposer}
     text = _("%(release)s waits for a decision.") % {"release": named(release)}
-    inform(list(asked.values()), release, text)
+    ask(list(asked.values()), release, text)
 
 
 def _contributions(

@@ -11,7 +11,7 @@ from portal.htmx import render
 @require_safe
 def home(request: HttpRequest) -> HttpResponse:
     actor = request.actor  # type: ignore[attr-defined]
-    own = [{"use_case": use_case, "next": next_step(use_case)} for use_case in own_use_cases(actor)]
+    own = [{"use_case": use_case, "next": next_step(actor, use_case)} for use_case in own_use_cases(actor)]
     context = {
         "waiting": waiting_for(actor),
         "own": own,

@@ -9,12 +9,13 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
 from approvals import presentation
 from approvals.actions.decisions import decide
 from approvals.actions.releases import propose_release, withdraw_release
 from approvals.choices import DecisionKind, LaneKey, ReleaseState
+from approvals.docket import first_open, signed_lanes
 from approvals.forms import DecisionForm, ProposalForm, WithdrawalForm
 from approvals.grounds import Grounds, grounds_of
 from approvals.models import Attestation, Release
@@ -23,6 +24,7 @@ from approvals.querysets import STANDING, deciders_of, releases_of
 from portal.access import Refused
 from portal.actors import Actor
 from portal.htmx import redirect_to, render
+from portal.http import form_only
 from usecases.models import UseCase
 
 DONE = {
@@ -65,22 +67,22 @@ def release(request: HttpRequest, reference: str, number: int) -> HttpResponse:
     return _page(request, found, DecisionForm())
 
 
-@require_POST
+@form_only("approvals:release", "reference", "number")
 def approve(request: HttpRequest, reference: str, number: int) -> HttpResponse:
     return _decide(request, reference, number, DecisionKind.APPROVE)
 
 
-@require_POST
+@form_only("approvals:release", "reference", "number")
 def reject(request: HttpRequest, reference: str, number: int) -> HttpResponse:
     return _decide(request, reference, number, DecisionKind.REJECT)
 
 
-@require_POST
+@form_only("approvals:release", "reference", "number")
 def send_back(request: HttpRequest, reference: str, number: int) -> HttpResponse:
     return _decide(request, reference, number, DecisionKind.RETURN)
 
 
-@require_POST
+@form_only("approvals:release", "reference", "number")
 def withdraw(request: HttpRequest, reference: str, number: int) -> HttpResponse:
     found = _release(request, reference, number)
     form = WithdrawalForm(request.POST)
@@ -109,8 +111,14 @@ def panel(request: HttpRequest, reference: str) -> HttpResponse:
     """What stands and what waits, for the use case's overview."""
     use_case = _use_case(request.actor, reference)  # type: ignore[attr-defined]
     current = Q(state=ReleaseState.PROPOSED) | Q(state__in=STANDING)
-    found = list(releases_of(use_case).filter(current)[:10])
-    return render(request, "approvals/panel.html", {"use_case": use_case, "releases": found}, partial="panel")
+    found = list(releases_of(use_case).filter(current).annotate(signed=signed_lanes())[:10])
+    waiting = first_open(found)
+    context = {
+        "use_case": use_case,
+        "releases": found,
+        "next": waiting.step(request.actor, use_case) if waiting else None,  # type: ignore[attr-defined]
+    }
+    return render(request, "approvals/panel.html", context, partial="panel")
 
 
 def _decide(request: HttpRequest, reference: str, number: int, kind: str) -> HttpResponse:
@@ -149,11 +157,13 @@ def _page(
         "path": presentation.path_to_green(grounds, yours, deciders),
         "before": before,
         "differences": presentation.differences(before, found),
+        "prompt_changes": presentation.prompt_changes(before, found),
         "changes": grounds.changes,
         "ballots": [_ballot(actor, grounds, key, form) for key in _ballot_lanes(actor, grounds, yours)],
         "may_withdraw": may_withdraw_release(actor, found),
         "withdrawal": WithdrawalForm(),
         "attestation": _attestation(found),
+        "lets_through": presentation.lets_through(grounds),
         "problem": problem,
     }
     return render(request, "approvals/release.html", context, status=status)

@@ -1,6 +1,5 @@
 """Setting up where evidence comes from, and which internal addresses may be reached for it: two roles."""
 
-import ipaddress
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -13,7 +12,7 @@ from django.utils.translation import gettext as _
 from evidence import policies
 from evidence.choices import ConnectorKind, SyncState
 from evidence.configuring import checked_config, checked_mapping, checked_secrets, origin_of
-from evidence.connectors.addresses import check_host, host_key
+from evidence.connectors.addresses import check_open
 from evidence.connectors.errors import ConnectorError
 from evidence.models import AllowedHost, Connector, SyncRun
 from evidence.sealing import seal, unseal
@@ -173,13 +172,11 @@ def allow_host(*, actor: Actor, host: str, port: int, reason: str) -> AllowedHos
     """Let connectors reach this internal address. Raises Refused, ValidationError by field."""
     require(policies.may_allow_hosts(actor))
     assert actor.person is not None
-    key, reason = host_key(host.strip()), reason.strip()
+    reason = reason.strip()
     try:
-        check_host(key)
+        key = check_open(host)
     except ConnectorError as error:
         raise ValidationError({"host": [str(error)]}) from None
-    if len(key) > 253 or "/" in key or "@" in key or (":" in key and not _is_address(key)):
-        raise ValidationError({"host": [_("Enter the host alone, without scheme, port and path.")]})
     if not 1 <= port <= 65535:
         raise ValidationError({"port": [_("A port is a number from 1 to 65535.")]})
     if not reason:
@@ -254,11 +251,3 @@ def _checked_use_cases(
 def _host(config: Mapping[str, Any]) -> str:
     origin = origin_of(config)
     return f"{origin[1][0]}:{origin[1][1]}" if origin else ""
-
-
-def _is_address(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True

@@ -228,7 +228,7 @@ def _tell(
         actor,
         f"evaluation_run.{action}",
         run,
-        f"{verb} evaluation run “{run.name}” of {run.cases} cases for version {version.number} of"
+        f"{verb} evaluation run “{run.name}” of {run.cases} cases for version {version.label} of"
         f" {use_case.reference} (revision {run.revision}).{failed}",
         use_case=use_case.pk,
         data={

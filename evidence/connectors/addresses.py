@@ -59,6 +59,7 @@ NEVER: Final = _networks(
     "ff00::/8",
 ) + tuple(ipaddress.IPv6Network("::/96").address_exclude(ipaddress.IPv6Network("::1/128")))  # IPv4-compatible
 
+_LABEL: Final = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)")
 _NUMERIC_LABEL: Final = re.compile(r"\d+|0x[0-9a-f]*", re.IGNORECASE)
 
 
@@ -78,6 +79,31 @@ def check_host(host: str) -> None:
         raise _refused(
             f"“{key}” writes an address as a number.", "Enter the host's name or its address in the usual notation."
         )
+
+
+def check_open(host: str) -> str:
+    """The form in which an administrator's host is kept: a name in ASCII or an address. Refuses what no list opens.
+
+    A name is judged by its form alone; what it resolves to is judged at every connection.
+    """
+    key = host_key(host.strip())
+    check_host(key)
+    address = _literal(key)
+    if address is not None:
+        mapped = getattr(address, "ipv4_mapped", None)
+        if _within(mapped or address, NEVER):
+            raise _refused(
+                f"{key} is reserved: link-local, metadata, multicast or the network's own. No connector may reach it.",
+                "Enter the address of the system itself.",
+            )
+        return str(mapped or address)
+    try:
+        name = key if key.isascii() else key.encode("idna").decode("ascii")
+    except UnicodeError:
+        name = ""
+    if not name or len(name) > 253 or not all(_LABEL.fullmatch(label) for label in name.split(".")):
+        raise _refused(f"“{key}” is not a host name.", "Enter the host alone, without scheme, port and path.")
+    return name
 
 
 def permitted(host: str, port: int, answers: Iterable[str], *, internal: bool) -> list[str]:

@@ -9,7 +9,7 @@ from django.core.exceptions import ValidationError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
 from evidence import policies
 from evidence.actions import connectors as verbs
@@ -19,6 +19,7 @@ from evidence.models import Connector
 from evidence.querysets import last_runs
 from evidence.views.evidence import actor_of
 from evidence.views.presentation import connector_context, ticks_of
+from portal.http import form_only
 
 LISTED = 200
 
@@ -146,13 +147,13 @@ def mapping(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     return render(request, "evidence/mapping.html", context, status=422 if data is not None else 200)
 
 
-@require_POST
+@form_only("evidence:connector", "pk")
 def enable(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     verbs.enable_connector(actor=actor_of(request), connector=fetch(request, pk))
     return redirect("evidence:connector", pk=pk)
 
 
-@require_POST
+@form_only("evidence:connector", "pk")
 def disable(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     verbs.disable_connector(actor=actor_of(request), connector=fetch(request, pk))
     return redirect("evidence:connector", pk=pk)

@@ -92,7 +92,7 @@ def _score_cells(row: Any) -> tuple[Any, ...]:
     rate = pass_rate(row)
     told = "" if rate is None else f"{rate:.1%}"
     when = row.run.finished_at.date().isoformat()
-    return when, str(Dimension(row.dimension).label), str(row.run.system_version.number), told, row.errored, row.skipped
+    return when, str(Dimension(row.dimension).label), row.run.system_version.label, told, row.errored, row.skipped
 
 
 def _page_of_runs(found: UseCase, before: str) -> tuple[list[EvaluationRun], str]:

@@ -7,7 +7,7 @@ from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods
 
 from evidence import policies
 from evidence.actions import connectors as verbs
@@ -15,6 +15,7 @@ from evidence.forms import HostForm, blame
 from evidence.models import AllowedHost
 from evidence.views.connectors import for_insiders
 from evidence.views.evidence import actor_of
+from portal.http import form_only
 
 LISTED = 200
 
@@ -41,7 +42,7 @@ def hosts(request: HttpRequest) -> HttpResponse:
     return render(request, "evidence/allowed_hosts.html", context, status=422 if form.is_bound else 200)
 
 
-@require_POST
+@form_only("evidence:allowed-hosts")
 def withdraw(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     for_insiders(request)
     verbs.withdraw_host(actor=actor_of(request), host=get_object_or_404(AllowedHost, pk=pk))

@@ -6,7 +6,7 @@ from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_safe
 
 from evidence import policies
 from evidence.actions import syncs
@@ -17,9 +17,10 @@ from evidence.models import SyncRun
 from evidence.views.connectors import fetch
 from evidence.views.evidence import actor_of
 from evidence.views.presentation import connector_context, outcome, verdict_of
+from portal.http import form_only
 
 
-@require_POST
+@form_only("evidence:connector", "pk")
 def test(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     """Answers directly: a trial changes nothing, so there is nothing to come back to."""
     connector = fetch(request, pk)
@@ -27,14 +28,14 @@ def test(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     return render(request, "evidence/connector.html", connector_context(actor_of(request), connector, trial=trial))
 
 
-@require_POST
+@form_only("evidence:connector", "pk")
 def sync(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     syncs.request_sync(actor=actor_of(request), connector=fetch(request, pk))
     messages.success(request, _("The source will be read in a moment."))
     return redirect("evidence:connector", pk=pk)
 
 
-@require_POST
+@form_only("evidence:connector", "pk")
 def upload(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     connector, actor = fetch(request, pk), actor_of(request)
     form = UploadForm(request.POST, request.FILES)
@@ -73,7 +74,7 @@ def run(request: HttpRequest, pk: uuid.UUID, run_pk: uuid.UUID) -> HttpResponse:
     return render(request, "evidence/sync_run.html", context)
 
 
-@require_POST
+@form_only("evidence:sync-run", "pk", "run_pk")
 def retry(request: HttpRequest, pk: uuid.UUID, run_pk: uuid.UUID) -> HttpResponse:
     syncs.retry_run(actor=actor_of(request), run=_run(request, pk, run_pk))
     messages.success(request, _("The source will be read again in a moment."))

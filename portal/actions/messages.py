@@ -40,6 +40,19 @@ def mark_read(*, person: User, notice_id: uuid.UUID) -> None:
     Notice.objects.filter(person=person, pk=notice_id, read_at__isnull=True).update(read_at=timezone.now())
 
 
+@transaction.atomic
+def mark_all_read(*, person: User) -> int:
+    """Puts away everything this person was told so far. Returns how many notices that were."""
+    return Notice.objects.filter(person=person, read_at__isnull=True).update(read_at=timezone.now())
+
+
+@transaction.atomic
+def take_back(*, url: str, still: Iterable[User] = ()) -> None:
+    """Puts away what asked people to act at this address, except for those who can still do so."""
+    asked = Notice.objects.filter(url=url, read_at__isnull=True)
+    asked.exclude(person__in=[person.pk for person in still]).update(read_at=timezone.now())
+
+
 def deliver_due() -> int:
     """Send what is due, each message in its own transaction: at least once, backing off up to an hour.
 

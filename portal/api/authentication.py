@@ -19,8 +19,8 @@ from portal import actors
 from portal.http import Request as PortalRequest
 from portal.models import ApiToken, User
 
-PREFIX = "ghp_"
-_PREFIX = re.compile(r"ghp_[0-9a-f]{12}")
+PREFIX = "gth_"
+_PREFIX = re.compile(r"gth_[0-9a-f]{12}")
 # How exact "last used" is; anything finer would write a row on every call.
 LAST_USED_STEP = timedelta(minutes=1)
 
@@ -33,7 +33,7 @@ def new_token() -> tuple[str, str, bytes]:
 
 
 class TokenAuthentication(BaseAuthentication):
-    """`Authorization: Bearer ghp_<prefix>.<secret>`."""
+    """`Authorization: Bearer gth_<prefix>.<secret>`."""
 
     def authenticate(self, request: Request) -> tuple[Any, ApiToken] | None:
         scheme, _space, credentials = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")

@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import os
 import signal
 import sys
 from collections.abc import Mapping
@@ -12,6 +13,7 @@ from portal.embedded.environment import for_servers
 from portal.embedded.errors import EmbeddedError
 from portal.embedded.home import REPOSITORY, Home
 from portal.embedded.ports import is_free
+from portal.embedded.prepared import is_prepared, remember, shape
 from portal.embedded.processes import Program
 from portal.embedded.services import start_services
 from portal.embedded.supervisor import Supervisor
@@ -27,16 +29,22 @@ def demo(supervisor: Supervisor, *, port: int) -> None:
         raise EmbeddedError(f"Port {port} is taken by another program. Choose another: `make demo PORT={port + 1}`.")
     console.step(f"Gatehouse starts in {home.root}")
     env = start_services(supervisor, port=port) | {"PYTHONUNBUFFERED": "1"}
-    console.step("Migrating the database")
-    supervisor.run_once(manage("migrate", env, "migrate", "--database", "owner", "--no-input"))
-    console.step("Publishing the shipped content")
-    supervisor.run_once(manage("install", env, "install"), echo=True)
+    wanted = shape(REPOSITORY)
+    # Of a database elsewhere nothing is remembered here.
+    known = "DATABASE_URL" not in os.environ and is_prepared(home, wanted) and (home.root / "demo.json").exists()
+    if not known:
+        console.step("Migrating the database")
+        supervisor.run_once(manage("migrate", env, "migrate", "--database", "owner", "--no-input"))
+        console.step("Publishing the shipped content")
+        supervisor.run_once(manage("install", env, "install"), echo=True)
     console.step("Starting web, worker and beat")
     for program in portal_programs(home, for_servers(env), port=port):
         supervisor.start(program)
     supervisor.wait(lambda: is_ready(port), what=f"{url}/readyz", seconds=READY_SECONDS)
-    console.step("Adding the sample data")
-    supervisor.run_once(manage("demo", env, "demo"), echo=True)
+    if not known:
+        console.step("Adding the sample data")
+        supervisor.run_once(manage("demo", env, "demo"), echo=True)
+        remember(home, wanted)
     console.plain(sign_in_table(home.root / "demo.json"))
     console.plain(f"ready {url}")
     supervisor.keep()

@@ -27,7 +27,7 @@ class ServiceAccount(Audited):
 
 
 class ApiToken(Audited):
-    """`ghp_<prefix>.<secret>`; only the SHA-256 of the secret is kept."""
+    """`gth_<prefix>.<secret>`; only the SHA-256 of the secret is kept."""
 
     account = models.ForeignKey(ServiceAccount, on_delete=models.PROTECT, related_name="tokens")
     label = models.CharField(max_length=120)

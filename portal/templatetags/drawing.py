@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
+from functools import cache
 from typing import Any
 
 from django.utils.html import format_html, format_html_join
@@ -48,6 +49,7 @@ def mark_svg(value: object) -> SafeString:
     )
 
 
+@cache
 def tier_svg(tier: str) -> SafeString:
     """Rising bars, as many filled as the tier is heavy; a blocked case is a shut gate."""
     if tier == "blocked":

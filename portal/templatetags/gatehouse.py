@@ -9,6 +9,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from portal.templatetags import drawing, writing
 from portal.templatetags.icons import icon_svg
@@ -37,23 +38,26 @@ def verdict(value: object, label: str = "") -> SafeString:
     )
 
 
+# Translated one by one when shown: a long list asks for one word a row.
+TIER_WORDS = {
+    "low": gettext_noop("Low"),
+    "moderate": gettext_noop("Moderate"),
+    "high": gettext_noop("High"),
+    "critical": gettext_noop("Critical"),
+    "blocked": gettext_noop("Blocked"),
+}
+
+
 @register.simple_tag
 def tier(value: object, provisional: bool = False) -> SafeString:
     """A risk tier: weight, not colour, and its word."""
     key = str(value or "").lower()
-    words = {
-        "low": _("Low"),
-        "moderate": _("Moderate"),
-        "high": _("High"),
-        "critical": _("Critical"),
-        "blocked": _("Blocked"),
-    }
-    known = key if key in words else ""
+    known = key if key in TIER_WORDS else ""
     return format_html(
         '<span class="tier" data-tier="{}">{}<span>{}</span>{}</span>',
         known or "none",
         drawing.tier_svg(known),
-        words.get(known, _("Not classified")),
+        _(TIER_WORDS[known]) if known else _("Not classified"),
         format_html("<em>{}</em>", _("provisional")) if provisional else "",
     )
 
@@ -183,6 +187,13 @@ def verb(  # one button, many honest variants; every one is a keyword
         "form": form,
         "fields": fields or {},
     }
+
+
+@register.simple_tag
+def refusal_title(reasons: Sequence[Any]) -> str:
+    """What stands over a list of reasons: whether it is about the person, or about the state, which may change."""
+    personal = [getattr(reason, "conflict", True) is False for reason in reasons]
+    return _("Not yours to do") if personal and all(personal) else _("Not possible yet")
 
 
 @register.inclusion_tag("components/sort_head.html", takes_context=True)

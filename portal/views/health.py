@@ -1,6 +1,8 @@
 """Is it alive, is it ready, what does it measure."""
 
 import contextlib
+import hmac
+import ipaddress
 from datetime import timedelta
 
 from django.conf import settings
@@ -9,6 +11,7 @@ from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from portal.models import Heartbeat
@@ -93,7 +96,21 @@ def _cache_set(key: str, seconds: int) -> None:
 
 @require_safe
 def metrics(request: HttpRequest) -> HttpResponse:
-    """Prometheus text: how much waits, how old it is. No names, no content."""
+    """Prometheus text: how much waits, how old it is. No names, no content.
+
+    With METRICS_TOKEN set its bearer alone is answered (401 otherwise); without one, callers on this machine (403).
+    """
+    if settings.METRICS_TOKEN:
+        if not _bears(request, settings.METRICS_TOKEN):
+            return HttpResponse(
+                _("The metrics need their bearer token, METRICS_TOKEN."),
+                status=401,
+                content_type="text/plain",
+                headers={"WWW-Authenticate": 'Bearer realm="gatehouse metrics"'},
+            )
+    elif not _is_local(request):
+        text = _("Without METRICS_TOKEN only callers on this machine are answered. Set one to measure from elsewhere.")
+        return HttpResponse(text, status=403, content_type="text/plain")
     from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
 
     registry = CollectorRegistry()
@@ -103,6 +120,21 @@ def metrics(request: HttpRequest) -> HttpResponse:
             cursor.execute(query)
             gauge.set(cursor.fetchone()[0])
     return HttpResponse(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
+
+
+def _bears(request: HttpRequest, token: str) -> bool:
+    scheme, _space, given = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")
+    return scheme.lower() == "bearer" and hmac.compare_digest(given.strip().encode(), token.encode())
+
+
+def _is_local(request: HttpRequest) -> bool:
+    """Asked from this machine itself: what a proxy passes on comes from loopback too, so its headers count."""
+    if any(header in request.META for header in ("HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_PROTO", "HTTP_FORWARDED")):
+        return False
+    try:
+        return ipaddress.ip_address(request.META.get("REMOTE_ADDR", "")).is_loopback
+    except ValueError:
+        return False
 
 
 _GAUGES = [

@@ -9,16 +9,17 @@ from django.http import Http404, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
-from portal import policies
+from portal import handover, policies
 from portal.access import organisation_capabilities
 from portal.actions import people as verbs
-from portal.actions.messages import mark_read
+from portal.actions.messages import mark_all_read, mark_read
 from portal.forms import GrantForm, PersonForm, ServiceAccountForm, TokenForm
-from portal.http import Request
+from portal.http import Request, form_only
 from portal.models import ServiceAccount, User
 from portal.querysets import standing_grants
+from portal.views.confirmations import ask, deactivating, ending, revoking
 
 SHOWN = 200
 
@@ -84,18 +85,22 @@ def person(request: Request, pk: uuid.UUID) -> HttpResponse:
 def service_account(request: Request, pk: uuid.UUID) -> HttpResponse:
     administrators_only(request)
     found = get_object_or_404(ServiceAccount.objects.select_related("owner"), pk=pk)
-    return account_page(request, found, GrantForm(for_machine=True), TokenForm())
+    issued = handover.take(request.session, pk) if request.method == "GET" else ""
+    return account_page(request, found, GrantForm(for_machine=True), TokenForm(), new_token=issued)
 
 
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 def deactivate_person(request: Request, pk: uuid.UUID) -> HttpResponse:
     administrators_only(request)
-    found = verbs.deactivate_person(actor=request.actor, person=get_object_or_404(User, pk=pk))
+    found = get_object_or_404(User, pk=pk)
+    if request.method != "POST":
+        return ask(request, deactivating(request, found))
+    found = verbs.deactivate_person(actor=request.actor, person=found)
     messages.success(request, _("%(name)s can no longer sign in.") % {"name": found.name})
     return redirect("person", pk=pk)
 
 
-@require_POST
+@form_only("person", "pk")
 def reactivate_person(request: Request, pk: uuid.UUID) -> HttpResponse:
     administrators_only(request)
     found = verbs.reactivate_person(actor=request.actor, person=get_object_or_404(User, pk=pk))
@@ -103,15 +108,18 @@ def reactivate_person(request: Request, pk: uuid.UUID) -> HttpResponse:
     return redirect("person", pk=pk)
 
 
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 def deactivate_account(request: Request, pk: uuid.UUID) -> HttpResponse:
     administrators_only(request)
-    found = verbs.deactivate_service_account(actor=request.actor, account=get_object_or_404(ServiceAccount, pk=pk))
+    found = get_object_or_404(ServiceAccount, pk=pk)
+    if request.method != "POST":
+        return ask(request, deactivating(request, found))
+    found = verbs.deactivate_service_account(actor=request.actor, account=found)
     messages.success(request, _("The tokens of %(name)s no longer open anything.") % {"name": found.name})
     return redirect("service-account", pk=pk)
 
 
-@require_POST
+@form_only("service-account", "pk")
 def reactivate_account(request: Request, pk: uuid.UUID) -> HttpResponse:
     administrators_only(request)
     found = verbs.reactivate_service_account(actor=request.actor, account=get_object_or_404(ServiceAccount, pk=pk))
@@ -119,11 +127,19 @@ def reactivate_account(request: Request, pk: uuid.UUID) -> HttpResponse:
     return redirect("service-account", pk=pk)
 
 
-@require_POST
+@form_only("home")
 def read_notice(request: Request, pk: uuid.UUID) -> HttpResponse:
     if request.actor.person is None:
         raise Http404
     mark_read(person=request.actor.person, notice_id=pk)
+    return redirect("home")
+
+
+@form_only("home")
+def read_notices(request: Request) -> HttpResponse:
+    if request.actor.person is None:
+        raise Http404
+    mark_all_read(person=request.actor.person)
     return redirect("home")
 
 
@@ -150,9 +166,10 @@ def account_page(
             {
                 "row": token,
                 "expired": token.expires_at <= now,
-                "may_revoke": policies.may_revoke_token(request.actor, token),
+                "question": revoking(token, ruling) if ruling else None,
             }
             for token in tokens
+            for ruling in [policies.may_revoke_token(request.actor, token)]
         ],
         "token_form": token_form,
         "may_issue": policies.may_issue_token(request.actor, found),
@@ -162,13 +179,16 @@ def account_page(
 
 
 def _frame(request: Request, holder: User | ServiceAccount, grant_form: GrantForm) -> dict[str, Any]:
-    grants = standing_grants() & holder.grants.all()
+    standing = standing_grants() & holder.grants.select_related("person", "service_account", "unit", "granted_by")
+    held = standing.order_by("-valid_from")[:SHOWN]
+    may_manage = policies.may_manage_people(request.actor)
     return {
         "holder": holder,
-        "grants": grants.select_related("unit", "granted_by").order_by("-valid_from")[:SHOWN],
+        "grants": [{"row": grant, "question": ending(grant, may_manage)} for grant in held],
         "grant_form": grant_form,
-        "may_manage": policies.may_manage_people(request.actor),
-        "may_deactivate": policies.may_deactivate(request.actor, holder),
+        "may_manage": may_manage,
+        "may_give": policies.may_give_roles(request.actor, holder),
+        "deactivation": deactivating(request, holder),
         "may_reactivate": policies.may_reactivate(request.actor, holder),
     }
 

@@ -9,10 +9,11 @@ from django.shortcuts import redirect, render
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods
 
 from portal.errors import Problem, respond
 from portal.forms import SignInForm
+from portal.http import form_only
 from portal.models import User
 from portal.sso import begin_session
 
@@ -48,7 +49,7 @@ def sign_in(request: HttpRequest) -> HttpResponse:
     return render(request, "portal/sign_in.html", context, status=status)
 
 
-@require_POST
+@form_only("home")
 def sign_out(request: HttpRequest) -> HttpResponse:
     logout(request)
     return redirect(settings.LOGOUT_REDIRECT_URL)

@@ -5,6 +5,7 @@ import { dialogs } from "./dialogs.js";
 import { keys } from "./keys.js";
 import { requests } from "./requests.js";
 import { scheme } from "./scheme-switch.js";
+import { tabs } from "./tabs.js";
 import { toasts } from "./toasts.js";
 
-for (const start of [requests, toasts, dialogs, copying, scheme, keys, autosave]) start();
+for (const start of [requests, toasts, dialogs, copying, scheme, keys, autosave, tabs]) start();

@@ -117,6 +117,21 @@ def test_a_token_without_scopes_opens_nothing(world: World, row: Row) -> None:
         assert response.status_code in (400, 403, 404, 409, 415, 422)
 
 
+@pytest.mark.parametrize(
+    "row", [row for row in ROWS if not is_api(row) and (row.name, "GET") not in {(r.name, r.method) for r in ROWS}],
+    ids=label,
+)  # fmt: skip
+def test_an_address_that_only_takes_a_form_leads_back_to_its_page(world: World, row: Row) -> None:
+    """Whoever reloads a refused form opens its address: never a dead end, for whoever may see the page."""
+    address = world.url(row.name, row.kwargs)
+    for caller in ("olivia", "admin", "otto"):
+        opened = world.send(caller, "GET", address)
+        assert opened.status_code == 302
+        assert opened["Location"] != address
+        assert world.send(caller, "GET", opened["Location"]).status_code in (200, 404), opened["Location"]
+    assert world.send(NOBODY, "GET", address).status_code == 302
+
+
 def of_a_hidden_use_case() -> Iterator[tuple[str, str, dict[str, Any], dict[str, Any]]]:
     """(name, method, words of what is hidden, words of what is not there) for every route below a use case."""
     seen = set()

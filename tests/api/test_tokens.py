@@ -71,10 +71,10 @@ def test_a_scope_nobody_knows_opens_nothing(machine: Machine) -> None:
         lambda text: text + "x",
         lambda text: text.split(".")[0],
         lambda text: text.split(".")[0] + ".",
-        lambda text: "ghp_000000000000." + text.split(".")[1],
+        lambda text: "gth_000000000000." + text.split(".")[1],
         lambda text: "." + text.split(".")[1],
-        lambda text: "ghp_\x00" + text,
-        lambda text: "ghp_é." + text,
+        lambda text: "gth_\x00" + text,
+        lambda text: "gth_é." + text,
         lambda text: "",
     ],
 )
@@ -101,7 +101,7 @@ def test_the_comparison_takes_the_same_path_for_a_known_and_an_unknown_prefix(
 
     monkeypatch.setattr(authentication.hmac, "compare_digest", watched)
     _with(f"Bearer {machine.text.split('.')[0]}.wrong")
-    _with("Bearer ghp_000000000000.wrong")
+    _with("Bearer gth_000000000000.wrong")
     assert compared == [64, 64]
 
 

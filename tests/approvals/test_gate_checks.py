@@ -76,7 +76,10 @@ def test_the_command_line_tool_believes_the_signed_answer_only(cast: Cast, setti
         gatehouse.judge_gate_reply(
             dict(ask(cast, release, digest="0" * 64).envelope), keys, {**question, "digest": "0" * 64}, now
         )
-    assert denied.value.reasons[0].startswith("The digest is not that of the approved system version")
+    assert denied.value.reasons[0] == (
+        "The digest is not that of the approved system version: release 1 approves version 1.0 with the digest"
+        f" {release.system_version.digest}. Deploy what was approved."
+    )
 
 
 def test_the_attestation_verifies_offline(cast: Cast, settings: Any, tmp_path: Path, capsys: Any) -> None:

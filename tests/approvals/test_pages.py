@@ -1,13 +1,17 @@
 """The pages of this floor: what they show to whom, and that a form only ever calls its verb."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+from django.utils import timezone
 
 from approvals.actions.attestations import issue_attestation
+from approvals.actions.releases import propose_release
 from approvals.models import Decision, Release
 from portal.models import Notice
 from tests.approvals.doors import browser
@@ -51,9 +55,32 @@ def test_an_approved_release_says_yes_and_offers_its_attestation(cast: Cast) -> 
     client = browser(cast, "aud")
     page = text(client.get(url(release)))
     assert "Yes: every signature is there and the gate lets it through." in page
+    assert "Download the attestation" in page
+    assert "no longer lets anything through" not in page
     download = client.get(url(release, "attestations"))
     assert download["Content-Disposition"].startswith("attachment; filename=")
     assert download.content.count(b"\n") == 1
+
+
+@pytest.mark.parametrize(
+    "ended",
+    [
+        {"state": "superseded"},
+        {"state": "suspended"},
+        {"state": "withdrawn"},
+        {"approved_at": timezone.now() - timedelta(days=91), "expires_at": timezone.now() - timedelta(days=1)},
+    ],
+    ids=["superseded", "suspended", "withdrawn", "expired"],
+)
+def test_an_approval_that_no_longer_holds_is_history(cast: Cast, ended: dict[str, Any]) -> None:
+    release = approved(cast)
+    issue_attestation(release_id=release.pk)
+    Release.objects.filter(pk=release.pk).update(**ended)
+    client = browser(cast, "aud")
+    page = text(client.get(url(release)))
+    assert "Download the attestation" not in page
+    assert "Release 1 was approved once. It no longer lets anything through" in page
+    assert client.get(url(release, "attestations")).status_code == 200
 
 
 def test_a_signature_by_form_and_back_to_the_page(cast: Cast) -> None:
@@ -139,9 +166,9 @@ def test_a_release_is_withdrawn_by_form(cast: Cast) -> None:
 def test_reading_never_decides(cast: Cast) -> None:
     release = a_release(cast)
     client = browser(cast, "sam")
-    assert [client.get(url(release, verb)).status_code for verb in ("approve", "reject", "return", "withdraw")] == [
-        405
-    ] * 4
+    for verb in ("approve", "reject", "return", "withdraw"):
+        response = client.get(url(release, verb))
+        assert (response.status_code, response["Location"]) == (302, url(release))
     assert Release.objects.get().state == "proposed"
 
 
@@ -222,8 +249,57 @@ def test_home_lists_own_use_cases_and_news(cast: Cast) -> None:
     Notice.objects.create(person=cast.olivia, text="Something <b>happened</b>.", url="/use-cases/")
     page = text(browser(cast, "olivia").get("/"))
     assert use_case.title in page
-    assert "Complete the checklist and propose a release" in page
+    assert "Complete the checklist and have a release for production approved" in page
     assert "Something &lt;b&gt;happened&lt;/b&gt;." in page
+
+
+def next_words(cast: Cast, person: str = "olivia") -> tuple[str, str]:
+    """What the first page names as the next step of the person's only use case, and where it leads."""
+    (row,) = browser(cast, person).get("/").context["own"]
+    words: tuple[str, str] = row["next"]
+    return words
+
+
+def test_the_next_step_follows_the_releases_before_the_stage(cast: Cast) -> None:
+    release = a_release(cast)
+    assert next_words(cast) == ("Sign release 1", url(release))
+    sign(cast, release, "business")
+    assert next_words(cast) == ("Wait for 2 signatures on release 1", url(release))
+    sign(cast, release, "technical")
+    assert next_words(cast) == ("Wait for 1 signature on release 1", url(release))
+    sign(cast, release, "security")
+    assert next_words(cast)[0] == "Keep the evidence fresh"
+    a_run(release.system_version, passed=10)
+    sweep()
+    second = propose_release(
+        actor=cast.actor("dev"), use_case=release.use_case, version=release.system_version, environment="test"
+    )
+    assert second.number == 2
+    assert next_words(cast) == ("See why release 1 is suspended", url(release))
+
+
+def test_the_panel_tells_the_overview_what_a_release_needs_next(cast: Cast) -> None:
+    release = a_release(cast)
+    address = reverse("approvals:panel", kwargs={"reference": release.use_case.reference})
+    told = f'<p id="release-next" hx-swap-oob="true"><a href="{url(release)}">%s</a></p>'
+    for person, words in (("olivia", "Sign release 1"), ("dev", "Wait for 3 signatures on release 1")):
+        client = browser(cast, person)
+        assert told % words in text(client.get(address, headers={"HX-Request": "true"}))
+        assert "release-next" not in text(client.get(address))
+    overview = text(browser(cast, "olivia").get(f"/use-cases/{release.use_case.reference}/"))
+    assert '<p id="release-next" hidden></p>' in overview
+    assert "Have a release approved for production" in overview
+
+
+def test_all_news_is_put_away_at_once_and_only_ones_own(cast: Cast) -> None:
+    for person in (cast.olivia, cast.olivia, cast.sam):
+        Notice.objects.create(person=person, text="Something happened.", url="/use-cases/")
+    client = browser(cast, "olivia")
+    assert "Put all away" in text(client.get("/"))
+    response = client.post("/notices/read/")
+    assert (response.status_code, response["Location"]) == (302, "/")
+    assert "Something happened." not in text(client.get("/"))
+    assert Notice.objects.filter(read_at__isnull=True).values_list("person__username", flat=True).get() == "sam"
 
 
 def test_pages_cost_the_same_however_much_there_is(cast: Cast) -> None:

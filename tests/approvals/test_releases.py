@@ -5,6 +5,7 @@ import json
 import pytest
 from django.db import IntegrityError, transaction
 
+from approvals.actions.moves import release_url
 from approvals.actions.policies import publish
 from approvals.actions.releases import propose_release, withdraw_release
 from approvals.choices import ReleaseState
@@ -57,12 +58,31 @@ def test_proposing_judges_at_once_and_tells_the_trail(cast: Cast) -> None:
     assert release.use_case.reference in events[0].references
 
 
+def asked(release: Release) -> set[str]:
+    """Who is still asked for a signature on their home page."""
+    waiting = Notice.objects.filter(url=f"{release_url(release)}#decide", read_at__isnull=True)
+    return set(waiting.values_list("person__username", flat=True))
+
+
 def test_those_who_may_sign_are_told(cast: Cast) -> None:
+    assert asked(a_release(cast)) == {"olivia", "amina", "petra", "sam"}
+
+
+def test_who_can_no_longer_sign_is_no_longer_asked(cast: Cast) -> None:
     release = a_release(cast)
-    told = set(
-        Notice.objects.filter(url__endswith=f"/releases/{release.number}/").values_list("person__username", flat=True)
-    )
-    assert told == {"olivia", "amina", "petra", "sam"}
+    sign(cast, release, "technical")
+    assert asked(release) == {"olivia", "sam"}
+    sign(cast, release, "security")
+    assert asked(release) == {"olivia"}
+    sign(cast, release, "business")
+    assert asked(release) == set()
+
+
+def test_nobody_is_asked_about_a_release_that_ended(cast: Cast) -> None:
+    release = a_release(cast)
+    withdraw_release(actor=cast.actor("olivia"), release=release, reason="Too early.")
+    assert asked(release) == set()
+    assert Notice.objects.filter(read_at__isnull=True).exists()  # what was told since stays
 
 
 def test_contributors_are_everyone_who_made_what_is_claimed(cast: Cast) -> None:

@@ -206,6 +206,32 @@ def _with_subject(statement: dict[str, Any], subject: dict[str, Any]) -> dict[st
     return {**statement, "subject": [*statement["subject"], subject]}
 
 
+def test_what_the_portal_finds_wrong_with_the_question_is_printed(check, portal):
+    problem = {
+        "type": "about:blank",
+        "title": "Some values cannot be used.",
+        "status": 400,
+        "code": "invalid",
+        "errors": [{"field": "environment", "message": "“moon” is not a valid choice.\u001b[2J"}],
+    }
+    portal.answer = lambda question: Reply(json.dumps(problem).encode(), 400, "application/problem+json")
+    outcome = check()
+    assert (outcome.code, outcome.out) == (20, "")
+    assert outcome.err.splitlines()[-1] == (
+        "- The portal answered 400. Some values cannot be used. environment: “moon” is not a valid choice.\\x1b[2J"
+    )
+
+
+@pytest.mark.parametrize(
+    "body", [b"[]", b"{", b'{"title": 3, "errors": 4}', b'{"errors": [1, {"message": []}]}'], ids=repr
+)
+def test_a_problem_that_is_none_is_left_out(check, portal, body):
+    portal.answer = lambda question: Reply(body, 404, "application/problem+json")
+    outcome = check()
+    assert outcome.code == 20
+    assert outcome.err.splitlines()[-1] == "- The portal answered 404."
+
+
 @pytest.mark.parametrize("case", SIGNED_BUT_WRONG)
 def test_a_signed_answer_that_is_wrong_cannot_decide(check, portal, case):
     make, says = SIGNED_BUT_WRONG[case]

@@ -59,7 +59,8 @@ def test_an_approved_release_verifies_without_any_network(run, portal, bundle, o
     outcome = run("verify", path, *expected, "--artifact", f"image={IMAGE}", program=offline)
     assert (outcome.code, outcome.err) == (0, "")
     assert outcome.out.startswith("ok: UC-0001 release 7 is approved for production until ")
-    assert outcome.out.endswith(f"version {VERSION}\n")
+    note = "note: A signed file says nothing of suspension or supersession since; ask the gate."
+    assert outcome.out.endswith(f"version {VERSION}\n{note}\n")
 
 
 def test_the_network_watch_bites(run, portal, keyset_file, offline):
@@ -73,6 +74,7 @@ def test_json_output_tells_what_was_verified(run, portal, bundle):
     assert (outcome.code, said["exit_code"], said["outcome"], said["reasons"]) == (0, 0, "allow", [])
     assert (said["decision"], said["release"], said["digest"]) == ("approved", 7, VERSION)
     assert len(said["attestations"]) == 1
+    assert said["note"] == "A signed file says nothing of suspension or supersession since; ask the gate."
 
 
 def test_one_pretty_printed_envelope_is_read_too(run, portal, bundle, tmp_path):
@@ -89,6 +91,13 @@ def test_the_key_set_may_be_named_and_must_be_somewhere(run, portal, bundle, key
     assert outcome.code == 20
     assert "--keyset is needed" in outcome.err
     assert run("verify", path, "--keyset", keyset_file).code == 0
+
+
+def test_a_missing_file_is_said_before_a_missing_key_set(run, tmp_path):
+    outcome = run("verify", tmp_path / "nothing.json")
+    assert outcome.code == 20
+    assert "nothing.json cannot be read" in outcome.err
+    assert "--keyset" not in outcome.err
 
 
 def test_a_manifest_can_stand_in_for_its_digest(run, portal, bundle, tmp_path):

@@ -142,6 +142,23 @@ def test_the_demo_takes_its_steps_in_order_and_ends_with_one_ready_line(start: C
     assert [child["name"] for child in children if born_at(child["pid"]) == child["born"]] == []
 
 
+def test_the_second_start_skips_what_would_change_nothing(start: Callable[..., Demo], directory: Path) -> None:
+    def started_and_stopped() -> list[str]:
+        demo = start()
+        said = demo.until_ready()
+        demo.process.send_signal(signal.SIGINT)
+        demo.process.communicate(timeout=30)
+        return said
+
+    steps = {"Migrating the database", "Publishing the shipped content", "Adding the sample data"}
+    assert steps <= set(started_and_stopped())
+    assert not steps & set(started_and_stopped())
+    migrations = directory / "code" / "portal" / "migrations"
+    migrations.mkdir()
+    (migrations / "0002_more.py").write_text("# one more")
+    assert steps <= set(started_and_stopped()), "a new migration is a reason to prepare anew"
+
+
 @pytest.mark.parametrize("moment", ["Gatehouse starts", "Creating the database", "Starting web"])
 def test_ctrl_c_while_it_starts_stops_what_runs_already(start: Callable[..., Demo], moment: str) -> None:
     demo = start()

@@ -217,6 +217,14 @@ def test_who_holds_both_roles_does_not_open_addresses_either(cast: Cast) -> None
         ("", 80, "x", "host"),
         ("http://x", 80, "x", "host"),
         ("2130706433", 80, "x", "host"),
+        ("two words", 80, "x", "host"),
+        ("under;score", 80, "x", "host"),
+        ("-x.internal", 80, "x", "host"),
+        ("x..internal", 80, "x", "host"),
+        ("10.0.0.5:80", 80, "x", "host"),
+        ("x.internal/path", 80, "x", "host"),
+        ("x" * 64, 80, "x", "host"),
+        ("x.internal", 65536, "x", "port"),
         ("x.internal", 0, "x", "port"),
         ("x.internal", 80, " ", "reason"),
     ],
@@ -225,6 +233,43 @@ def test_an_address_that_is_none_is_refused_by_field(cast: Cast, host: str, port
     with pytest.raises(ValidationError) as error:
         allow_host(actor=cast.actor("sam"), host=host, port=port, reason=reason)
     assert list(error.value.message_dict) == [field]
+    assert AllowedHost.objects.count() == 0
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "169.254.169.254",  # metadata of most clouds
+        "169.254.10.1",
+        "168.63.129.16",  # wire server
+        "100.100.100.200",
+        "224.0.0.1",
+        "0.0.0.0",
+        "[fe80::1]",
+        "fd00:ec2::254",
+        "ff02::1",
+        "::ffff:169.254.169.254",
+        "64:ff9b::a00:5",
+    ],
+)
+def test_what_no_connector_may_reach_is_refused_when_it_is_entered(cast: Cast, host: str) -> None:
+    with pytest.raises(ValidationError, match="No connector may reach it"):
+        allow_host(actor=cast.actor("sam"), host=host, port=80, reason="x")
+    assert AllowedHost.objects.count() == 0
+
+
+@pytest.mark.parametrize(
+    ("host", "kept"),
+    [
+        ("10.0.0.5", "10.0.0.5"),
+        ("[FD12::0:1]", "fd12::1"),
+        ("::ffff:10.0.0.5", "10.0.0.5"),
+        ("Bücher.internal", "xn--bcher-kva.internal"),
+        ("mlflow_2.internal", "mlflow_2.internal"),
+    ],
+)
+def test_a_host_is_kept_in_the_form_connectors_ask_for(cast: Cast, host: str, kept: str) -> None:
+    assert allow_host(actor=cast.actor("sam"), host=host, port=80, reason="x").host == kept
 
 
 def test_the_database_holds_one_standing_permission_per_address_and_sane_ones(cast: Cast) -> None:

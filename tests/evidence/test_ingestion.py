@@ -59,7 +59,7 @@ def test_a_run_is_stored_with_its_scores_and_counts(cast: Cast) -> None:
     )  # fmt: skip
     assert EvaluationScore.objects.count() == 4
     assert sentences("evaluation_run.recorded") == [
-        "recorded evaluation run “Nightly” of 2 cases for version 1 of UC-"
+        "recorded evaluation run “Nightly” of 2 cases for version candidate of UC-"
         f"{version.use_case.number:04d} (revision 1). One judgement failed."
     ]
 

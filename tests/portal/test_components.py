@@ -281,6 +281,20 @@ def test_a_refused_verb_keeps_its_place_and_gives_every_reason() -> None:
     assert "/go/" not in html
 
 
+@pytest.mark.parametrize(
+    ("reasons", "title"),
+    [
+        ([Reason("a", "Ask an owner.")], "Not yours to do"),
+        ([Reason("a", "Ask an owner."), Reason("b", "It waits.", conflict=True)], "Not possible yet"),
+        ([Reason("b", "It waits.", conflict=True)], "Not possible yet"),
+        (["A fault of the form."], "Not possible yet"),
+    ],
+)
+def test_a_refusal_says_whether_it_is_about_the_person_or_the_state(reasons: list[Any], title: str) -> None:
+    html = render('{% include "components/refusal.html" with reasons=reasons only %}', reasons=reasons)
+    assert [each for each in ("Not yours to do", "Not possible yet") if each in html] == [title]
+
+
 def test_a_refusal_without_reasons_is_still_a_refusal() -> None:
     html = render('{% verb "Approve" url="/go/" method="post" ruling=ruling %}', ruling=denied())
     assert "You may not do this." in html

@@ -56,6 +56,7 @@ STOPS: dict[str, tuple[dict[str, str | None], str]] = {
     "odd cache": ({"CACHE_URL": "hunter2"}, "CACHE_URL is not an address that starts with redis:"),
     "odd address": ({"PUBLIC_URL": "hunter2.example"}, "PUBLIC_URL is not an address that starts with https:"),
     "half a provider": ({"OIDC_ISSUER": "https://i.example"}, "OIDC_CLIENT_ID (or OIDC_CLIENT_ID_FILE) is not set"),
+    "short metrics token": ({"METRICS_TOKEN": "hunter2"}, "METRICS_TOKEN is too short, at least 16 characters"),
     "no such file": ({"SECRET_KEY": None, "SECRET_KEY_FILE": "/nowhere/hunter2"}, "SECRET_KEY_FILE does not name"),
 }
 

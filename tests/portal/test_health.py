@@ -115,3 +115,32 @@ def test_metrics_count_what_waits(well: None, client: Client) -> None:
 
 def test_metrics_without_a_worker_say_so(db: None, client: Client) -> None:
     assert "gatehouse_worker_heartbeat_age_seconds -1.0" in client.get("/metrics").content.decode()
+
+
+def test_metrics_with_a_token_answer_its_bearer_only(well: None, client: Client, settings: Any) -> None:
+    settings.METRICS_TOKEN = "measure-me-0123456789"
+    for given in ({}, {"Authorization": "Bearer measure-me"}, {"Authorization": "Basic measure-me-0123456789"}):
+        refused = client.get("/metrics", headers=given)
+        assert (refused.status_code, refused["WWW-Authenticate"]) == (401, 'Bearer realm="gatehouse metrics"')
+        assert b"gatehouse_outbox" not in refused.content
+    bearer = {"Authorization": "Bearer measure-me-0123456789"}
+    assert client.get("/metrics", headers=bearer, REMOTE_ADDR="192.0.2.7").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("asked", "status"),
+    [
+        ({"REMOTE_ADDR": "127.0.0.1"}, 200),
+        ({"REMOTE_ADDR": "::1"}, 200),
+        ({"REMOTE_ADDR": "192.0.2.7"}, 403),
+        ({"REMOTE_ADDR": ""}, 403),
+        ({"REMOTE_ADDR": "127.0.0.1", "HTTP_X_FORWARDED_FOR": "192.0.2.7"}, 403),
+        ({"REMOTE_ADDR": "127.0.0.1", "HTTP_FORWARDED": "for=192.0.2.7"}, 403),
+    ],
+)
+def test_metrics_without_a_token_answer_this_machine_only(
+    well: None, client: Client, asked: dict[str, Any], status: int
+) -> None:
+    response = client.get("/metrics", **asked)
+    assert response.status_code == status
+    assert (b"gatehouse_outbox_waiting" in response.content) == (status == 200)

@@ -5,13 +5,14 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.contrib.sessions.models import Session
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from portal.choices import Role
-from portal.models import ApiToken, Grant, Identity, ServiceAccount, User
+from portal.models import ApiToken, AuditEvent, Grant, Identity, ServiceAccount, User
 from tests.api.callers import Machine, signed_in
 from tests.cast import Cast
 
@@ -121,9 +122,10 @@ def test_a_service_account_gets_a_role_and_a_token_that_is_shown_once(cast: Cast
     issued = admin.post(
         f"/service-accounts/{account.pk}/tokens/", {"label": "ci", "scopes": ["read", "gate"], "days": "30"}
     )
-    assert issued.status_code == 200
-    assert "no-store" in issued["Cache-Control"]
-    [text] = set(re.findall(r"ghp_[0-9a-f]{12}\.[\w-]+", issued.content.decode()))
+    assert (issued.status_code, issued["Location"]) == (302, f"/service-accounts/{account.pk}/")
+    shown = admin.get(issued["Location"])
+    assert "no-store" in shown["Cache-Control"]
+    [text] = set(re.findall(r"gth_[0-9a-f]{12}\.[\w-]+", shown.content.decode()))
     me = Client().get("/api/v1/me/", headers={"Authorization": f"Bearer {text}"})
     assert me.json()["capabilities"] == ["ask_gate", "view"]
     page = admin.get(f"/service-accounts/{account.pk}/").content.decode()
@@ -132,6 +134,59 @@ def test_a_service_account_gets_a_role_and_a_token_that_is_shown_once(cast: Cast
     admin.post(f"/tokens/{account.tokens.get().pk}/revoke/")
     assert Client().get("/api/v1/me/", headers={"Authorization": f"Bearer {text}"}).status_code == 401
     assert "Revoked" in _text(admin.get(f"/service-accounts/{account.pk}/"))
+
+
+def test_an_issued_token_waits_sealed_for_its_own_page(cast: Cast, admin: Client) -> None:
+    account, other = cast.accounts["pipeline"], cast.accounts["ingest"]
+    asked = {"label": "ci", "scopes": ["read"], "days": "1"}
+    admin.post(f"/service-accounts/{account.pk}/tokens/", asked)
+    prefix = account.tokens.get().prefix
+    session = Session.objects.get(session_key=admin.session.session_key)
+    assert prefix not in str(session.get_decoded()), "a session stands in the database, where no secret may"
+    assert "Copy this token now" not in _text(admin.get(f"/service-accounts/{other.pk}/"))
+    admin.post(f"/service-accounts/{account.pk}/tokens/", asked)
+    assert admin.head(f"/service-accounts/{account.pk}/").status_code == 200
+    assert "Copy this token now" in _text(admin.get(f"/service-accounts/{account.pk}/"))
+    assert "Copy this token now" not in _text(admin.get(f"/service-accounts/{account.pk}/"))
+    assert account.tokens.count() == 2
+
+
+def test_ending_access_asks_once_more_by_name(cast: Cast, admin: Client) -> None:
+    machine = Machine(cast, "pipeline")
+    grant = cast.olivia.grants.get()
+    asked = {
+        f"/grants/{grant.pk}/end/": ("End the role of Olivia?", f"/people/{cast.olivia.pk}/"),
+        f"/people/{cast.olivia.pk}/deactivate/": ("Switch off Olivia?", f"/people/{cast.olivia.pk}/"),
+        f"/tokens/{machine.token.pk}/revoke/": (
+            f"Revoke the token “{machine.token.label}”?",
+            f"/service-accounts/{machine.token.account_id}/",
+        ),
+        f"/service-accounts/{machine.token.account_id}/deactivate/": (
+            "Switch off pipeline?",
+            f"/service-accounts/{machine.token.account_id}/",
+        ),
+    }
+    events = AuditEvent.objects.count()
+    for url, (question, back) in asked.items():
+        page, holder = admin.get(url), admin.get(back)
+        assert question in _text(page)
+        assert f'action="{url}"' in page.content.decode()
+        assert f'href="{back}"' in page.content.decode()
+        dialogs = re.findall(r"<dialog id=\"([^\"]+)\".*?</dialog>", holder.content.decode(), re.DOTALL)
+        [opener] = re.findall(rf'href="{url}"[^>]*?data-dialog="([^"]+)"', holder.content.decode(), re.DOTALL)
+        assert opener in dialogs
+        assert question in _text(holder)
+    assert AuditEvent.objects.count() == events, "asking changes nothing"
+    refused = _text(admin.get(f"/grants/{cast.admin.grants.get().pk}/end/"))
+    assert "This is the last administrator." in refused
+    assert "Nobody switches off their own account." in _text(admin.get(f"/people/{cast.admin.pk}/deactivate/"))
+
+
+def test_on_ones_own_page_no_role_is_offered(cast: Cast, admin: Client) -> None:
+    own = admin.get(f"/people/{cast.admin.pk}/").content.decode()
+    assert f"/access/person/{cast.admin.pk}/grants/" not in own
+    assert "Nobody gives access to themselves. Ask another administrator." in own
+    assert f"/access/person/{cast.otto.pk}/grants/" in admin.get(f"/people/{cast.otto.pk}/").content.decode()
 
 
 @pytest.mark.parametrize(

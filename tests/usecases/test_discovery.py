@@ -113,6 +113,15 @@ def test_an_answer_over_one_not_seen_is_refused_with_both_texts(cast):
     assert latest_answers(use_case)["reuse"].value == "What Olivia wrote."
 
 
+def test_an_answer_of_ones_own_other_window_is_called_so(cast):
+    use_case = registered(cast)
+    say(cast, use_case, "reuse", "In the first window.")
+    with pytest.raises(StaleAnswer) as refused:
+        say(cast, use_case, "reuse", "In the second.")
+    assert str(refused.value) == "You changed this answer in another window. Compare both, then save again."
+    assert Answer.objects.get().value == "In the first window."
+
+
 @pytest.mark.parametrize("who", ["rafael", "dev", "amina", "otto", "pipeline"])
 def test_who_may_not_answer_changes_nothing(cast, who):
     use_case = registered(cast)

@@ -3,6 +3,7 @@
 import pytest
 
 from tests.usecases.scenes import MANIFEST, answered, cleared, registered
+from usecases.actions.stages import stop_use_case
 from usecases.actions.team import add_to_team
 from usecases.actions.versions import declare_version
 from usecases.models import (
@@ -154,7 +155,9 @@ def test_a_faulty_registration_keeps_what_was_typed(cast, client_of):
 def test_who_may_not_register_reads_why_and_a_forced_post_is_refused(cast, client_of):
     client = client_of("rafael")
     page = text_of(client.get("/use-cases/new/"))
+    assert "Not yours to do" in page
     assert "Registering a use case here needs the role" in page
+    assert 'name="title"' not in page
     values = {
         "title": "x",
         "business_outcome": "x",
@@ -163,7 +166,9 @@ def test_who_may_not_register_reads_why_and_a_forced_post_is_refused(cast, clien
         "owner": cast.olivia.pk,
         "unit": cast.units["Risk"].pk,
     }
-    assert client.post("/use-cases/new/", values).status_code == 422
+    refused = client.post("/use-cases/new/", values)
+    assert refused.status_code == 403
+    assert "Registering a use case here needs the role" in text_of(refused)
     assert UseCase.objects.count() == 0
 
 
@@ -178,11 +183,11 @@ def test_the_overview_says_what_is_next_and_whose_turn_it_is(cast, client_of):
     use_case = registered(cast)
     steps = client_of("olivia").get(f"/use-cases/{use_case.reference}/").context["steps"]
     assert [(step.text, step.you) for step in steps] == [
-        ("Answer 20 discovery questions", True),
+        ("Answer 21 discovery questions", True),
         ("Submit for risk review", True),
         ("Conclude the risk review", False),
         ("Close 8 checklist items", True),
-        ("Propose a release", True),
+        ("Have a release approved for production", True),
     ]
     steps = client_of("rafael").get(f"/use-cases/{use_case.reference}/").context["steps"]
     assert [step.you for step in steps] == [False, False, True, False, False]
@@ -210,6 +215,20 @@ def test_a_refused_edit_is_a_page_with_the_reason(cast, client_of):
     assert "Changing the description needs a part as owner" in text_of(response)
     use_case.refresh_from_db()
     assert use_case.title == "Refund helper"
+
+
+def test_a_description_that_may_not_be_changed_is_a_reason_and_no_form(cast, client_of):
+    use_case = registered(cast)
+    address = f"/use-cases/{use_case.reference}/edit/"
+    page = text_of(client_of("amina").get(address))
+    assert "Not yours to do" in page
+    assert "Changing the description needs a part as owner" in page
+    assert 'name="title"' not in page
+    stop_use_case(actor=cast.actor("olivia"), use_case=use_case, reason="No budget.")
+    page = text_of(client_of("olivia").get(address))
+    assert "Not possible yet" in page
+    assert "This use case was stopped." in page
+    assert 'name="title"' not in page
 
 
 def test_the_team_is_changed_from_the_overview(cast, client_of):

@@ -6,7 +6,9 @@ from django.conf import settings
 
 from tests.usecases.scenes import MANIFEST, MODERATE, answered, registered, source_of, submitted
 from usecases.actions.data_sources import request_data_use
+from usecases.actions.facts import record_fact
 from usecases.actions.registration import edit_use_case
+from usecases.actions.team import add_to_team
 from usecases.models import (
     Answer,
     ChecklistConfirmation,
@@ -15,6 +17,7 @@ from usecases.models import (
     RiskReview,
     SystemVersion,
 )
+from usecases.questionnaires import current_questionnaire, latest_answers, open_questions, questions_of, sections_of
 
 TABS = ["", "discovery/", "data/", "checklist/", "risk/", "versions/", "history/"]
 
@@ -46,6 +49,65 @@ def test_an_answer_saved_by_itself_updates_state_and_progress_only(cast, client_
     assert 'id="progress" class="stack-s" hx-swap-oob="true"' in page
     assert "0 of 21 answered, 1 not known yet." in page
     assert "<textarea" not in page
+
+
+def test_the_stage_moves_on_the_page_with_the_first_answer(cast, client_of):
+    use_case = registered(cast)
+    client = client_of("olivia", headers={"HX-Request": "true"})
+    address = f"/use-cases/{use_case.reference}/discovery/"
+    first = text_of(client.post(address + "reuse/", {"value": "Nothing.", "seen_revision": "0"}))
+    assert '<nav class="spine" id="stages" hx-swap-oob="true"' in first
+    assert '<b> Discovery </b> <span class="hidden"> current stage </span>' in first
+    second = text_of(client.post(address + "reuse/", {"value": "The connection.", "seen_revision": "1"}))
+    assert 'id="stages"' not in second
+    assert '<nav class="spine" id="stages" aria-label' in text_of(client_of("olivia").get(address))
+
+
+def test_ones_own_other_window_is_called_so(cast, client_of):
+    use_case = answered(cast, {"reuse": "In the first window."})
+    address = f"/use-cases/{use_case.reference}/discovery/reuse/"
+    response = client_of("olivia").post(address, {"value": "In the second.", "seen_revision": "0"})
+    assert response.status_code == 409
+    page = text_of(response)
+    assert "You changed this answer in another window. Compare both, then save again." in page
+    assert "Your text is above and not saved yet." in page
+    assert "In the second.</textarea>" in page
+    assert Answer.objects.get().value == "In the first window."
+
+
+def test_what_is_optional_holds_nothing_up_but_every_question_is_counted(cast, client_of):
+    use_case = registered(cast)
+    questions = list(questions_of(current_questionnaire().definition))
+    assert [len(part.questions) for part in sections_of(current_questionnaire().definition)] == [10, 11]
+    assert "Twenty-one questions follow: ten about what it is for, eleven about what could go wrong." in text_of(
+        client_of("olivia").get("/use-cases/new/")
+    )
+    assert open_questions({}) == len(questions) == 21
+    answered(cast, {each.key: "unsure" for each in questions if each.kind == "choice"}, use_case)
+    assert open_questions(latest_answers(use_case)) == 10
+    words = {each.key: "Known." for each in questions if each.kind != "choice" and each.required}
+    answered(cast, words, use_case)
+    assert open_questions(latest_answers(use_case)) == 0
+
+
+def test_the_checklist_tells_what_somebody_stated_from_what_the_portal_recorded(cast, client_of):
+    use_case = registered(cast)
+    record_fact(actor=cast.actor("ingest"), use_case=use_case, name="evaluation_set", value=214, statement="214 cases.")
+    rows = client_of("fiona").get(f"/use-cases/{use_case.reference}/checklist/").context["rows"]
+    told = {row["status"].item.id: (row["status"].state, row["stated_by"]) for row in rows}
+    assert told["PC02"] == ("satisfied", "Olivia")
+    assert told["PC05"] == ("satisfied", "")
+    assert told["PC08"] == ("open", "")
+    page = text_of(client_of("fiona").get(f"/use-cases/{use_case.reference}/checklist/"))
+    assert (page.count("Stated by Olivia"), page.count("Shown by facts")) == (3, 1)
+
+
+def test_floors_that_are_only_assumed_and_raise_nothing_are_folded_away(cast, client_of):
+    use_case = answered(cast, {**MODERATE, "harm_severity": "5", "scale": "unsure", "eu_tier": "unsure"})
+    context = client_of("olivia").get(f"/use-cases/{use_case.reference}/risk/").context
+    idle, shown = context["idle"], context["floors"]
+    assert [floor.id for floor in idle] == ["F8"]
+    assert {floor.id: (floor.assumed, floor.raised) for floor in shown} == {}
 
 
 def test_a_conflict_shows_the_other_text_and_keeps_the_typed_one(cast, client_of):
@@ -112,7 +174,7 @@ def test_a_source_names_only_use_cases_one_may_see(cast, client_of):
         actor=cast.actor("olivia"), use_case=use_case, data_source=source, purpose="Answer questions."
     )
     assert use_case.reference in text_of(client_of("fiona").get(f"/data-sources/{source.pk}/"))
-    assert use_case.reference not in text_of(client_of("otto").get(f"/data-sources/{source.pk}/"))
+    assert client_of("otto").get(f"/data-sources/{source.pk}/").status_code == 404
     assert client_of("otto").post(f"/data-uses/{use.pk}/approve/", {}).status_code == 404
     edit_use_case(actor=cast.actor("olivia"), use_case=use_case, restricted=True)
     assert use_case.reference not in text_of(client_of("fiona").get(f"/data-sources/{source.pk}/"))
@@ -137,6 +199,35 @@ def test_a_source_is_added_from_the_catalogue(cast, client_of):
     assert "Refund orders" in text_of(client.get("/data-sources/?q=orders"))
     assert [row.name for row in client.get("/data-sources/?q=nothing").context["rows"]] == []
     assert client_of("otto").post("/data-sources/new/", values | {"name": "x"}).status_code == 403
+
+
+def test_the_catalogue_is_not_for_people_without_any_part(cast, client_of, api):
+    use_case, source = registered(cast), source_of(cast)
+    otto = client_of("otto")
+
+    def shown():
+        names = [row.name for row in otto.get("/data-sources/").context["rows"]]
+        assert sorted(row["name"] for row in api("otto").get("data-sources/").json()["results"]) == names
+        return names
+
+    assert shown() == []
+    assert otto.get(f"/data-sources/{source.pk}/").status_code == 404
+    source_of(cast, owner="otto", name="Room plans")
+    assert shown() == ["Room plans"], "whoever owns a source answers for it"
+    add_to_team(actor=cast.actor("olivia"), use_case=use_case, person=cast.otto, role="engineering")
+    assert shown() == ["Policy library", "Room plans"]
+    assert otto.get(f"/data-sources/{source.pk}/").status_code == 200
+
+
+def test_a_form_that_is_not_theirs_names_no_colleague_to_anybody(cast, client_of):
+    page = client_of("otto").get("/data-sources/new/")
+    assert (page.status_code, page.context["ruling"].reasons[0].code) == (200, "not_declaring")
+    assert "Adding a data source needs the role of architect" in text_of(page)
+    assert "Olivia" not in text_of(page)
+    refused = client_of("otto").post("/data-sources/new/", {})
+    assert refused.status_code == 403
+    assert "Olivia" not in text_of(refused)
+    assert "Olivia" in text_of(client_of("arno").get("/data-sources/new/"))
 
 
 def test_the_catalogue_turns_pages_by_name(cast, client_of, monkeypatch):
@@ -229,6 +320,10 @@ def test_a_version_is_declared_and_read(cast, client_of):
     assert client.post(address, {"label": "1", "manifest": json.dumps(hostile)}).status_code == 302
     second = client.post(address, {"label": "2", "manifest": json.dumps(MANIFEST)})
     assert second["Location"] == f"{address}2/"
+    again = client.post(address, {"label": "3", "manifest": json.dumps(MANIFEST)}, follow=True)
+    assert again.redirect_chain == [(f"{address}2/", 302)]
+    assert "This is already version 2 (2); nothing new was declared." in text_of(again)
+    assert SystemVersion.objects.count() == 2
     page = text_of(client.get(address + "2/"))
     assert "prompt system text changed from" in page
     assert f'<span class="ref">{settings.VERSION}</span>' in page

@@ -18,10 +18,13 @@ from usecases.questionnaires import UNSURE, Question, current_questionnaire, que
 
 
 class StaleAnswer(Refused):
-    """Somebody else answered meanwhile. `current` is what stands, `typed` what this person wanted to save."""
+    """The answer was changed meanwhile. `current` is what stands, `typed` what this person wanted to save."""
 
-    def __init__(self, current: Answer, typed: str) -> None:
-        text = _("%(name)s changed this answer while you were writing. Compare both, then save again.")
+    def __init__(self, actor: Actor, current: Answer, typed: str) -> None:
+        if actor.is_person(current.answered_by_id):
+            text = _("You changed this answer in another window. Compare both, then save again.")
+        else:
+            text = _("%(name)s changed this answer while you were writing. Compare both, then save again.")
         reason = Reason("stale_answer", text % {"name": current.answered_by.name}, conflict=True)
         super().__init__(Denied((reason,)))
         self.current = current
@@ -55,7 +58,7 @@ def answer_question(
     if (current.value, current.unsure) == (said, unsure) if current else (said is None and not unsure):
         return current
     if current is not None and current.revision != seen_revision:
-        raise StaleAnswer(current, said or "")
+        raise StaleAnswer(actor, current, said or "")
     answer = Answer.objects.create(
         use_case=use_case,
         questionnaire=questionnaire,

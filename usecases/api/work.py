@@ -14,7 +14,6 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from portal.access import capabilities_anywhere
 from portal.api.authentication import actor_of
 from portal.api.idempotency import idempotent
 from portal.errors import problem_of
@@ -72,11 +71,7 @@ class DataSources(ListAPIView[DataSource]):
     queryset = DataSource.objects.none()
 
     def get_queryset(self) -> QuerySet[DataSource]:
-        """Everybody signed in may read the catalogue; a machine needs a token that may read at all."""
-        actor = actor_of(self.request)
-        if actor.kind != "person" and "view" not in capabilities_anywhere(actor):
-            return DataSource.objects.none()
-        return DataSource.objects.select_related("owner", "unit")
+        return DataSource.objects.visible_to(actor_of(self.request)).select_related("owner", "unit")
 
     @extend_schema(tags=["data"], summary="The catalogue of data sources")
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:

@@ -8,6 +8,7 @@ from portal.triggers import follows, frozen
 from usecases.choices import DataClass, DataUseState
 from usecases.lifecycle import DATA_USES
 from usecases.models.use_case import UseCase
+from usecases.querysets import DataSourceQuerySet
 
 
 class DataSource(Audited):
@@ -21,6 +22,8 @@ class DataSource(Audited):
     region = models.CharField(max_length=80, blank=True)
     declared_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="declared_data_sources")
     declared_at = models.DateTimeField(auto_now_add=True)
+
+    objects = DataSourceQuerySet.as_manager()
 
     class Meta:
         db_table = "data_source"

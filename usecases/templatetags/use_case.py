@@ -40,9 +40,9 @@ def use_case_tabs(context: template.Context, use_case: UseCase) -> dict[str, Any
 
 
 @register.inclusion_tag("components/spine.html")
-def use_case_spine(use_case: UseCase) -> dict[str, Any]:
-    """The stage track, with a bar where somebody has to decide."""
-    return {"stages": track(use_case.stage)}
+def use_case_spine(use_case: UseCase, swapped: bool = False) -> dict[str, Any]:
+    """The stage track, with a bar where somebody has to decide; `swapped` puts it in place of the one on the page."""
+    return {"stages": track(use_case.stage), "id": "stages", "swapped": swapped}
 
 
 @register.simple_tag

@@ -8,8 +8,10 @@ from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
+from portal.access import require
+from portal.http import form_only
 from usecases import policies
 from usecases.actions.data_sources import approve_data_use, declare_data_source, refuse_data_use, request_data_use
 from usecases.choices import DataUseState
@@ -56,12 +58,12 @@ def uses_with_rulings(request: HttpRequest, uses: QuerySet[DataUse]) -> list[dic
     ]
 
 
-@require_POST
+@form_only("home")
 def approve(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     return _decide(request, pk, ApprovalForm(request.POST), approve_data_use, _("The use was approved."))
 
 
-@require_POST
+@form_only("home")
 def refuse(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     return _decide(request, pk, RefusalForm(request.POST), refuse_data_use, _("The use was refused."))
 
@@ -88,9 +90,10 @@ def decidable(request: HttpRequest, pk: uuid.UUID) -> DataUse:
 
 @require_safe
 def data_sources(request: HttpRequest) -> HttpResponse:
-    """The catalogue. Everybody signed in may read it: what exists is no secret, what is in it is."""
+    """The catalogue, as far as this person has anything to do with data here."""
     sought = request.GET.get("q", "").strip()[:80]
-    found = DataSource.objects.select_related("owner", "unit").order_by("name", "id")
+    visible = DataSource.objects.visible_to(actor_of(request))
+    found = visible.select_related("owner", "unit").order_by("name", "id")
     if sought:
         found = found.filter(name__icontains=sought)
     after = request.GET.get("after", "")[:200]
@@ -113,22 +116,26 @@ def data_sources(request: HttpRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "POST"])
 def new_data_source(request: HttpRequest) -> HttpResponse:
+    """Adding to the catalogue; who may not is told so and shown no form, since it names every colleague."""
     actor = actor_of(request)
+    ruling = policies.may_declare_data_source(actor)
     form = DataSourceForm(posted(request))
     if request.method == "POST":
+        require(ruling)
         source = carried_out(form, declare_data_source, actor=actor)
         if source is not None:
             messages.success(request, _("%(name)s is in the catalogue.") % {"name": source.name})
             return redirect("usecases:data-source", pk=source.pk)
-    context = {"form": form, "ruling": policies.may_declare_data_source(actor)}
+    context = {"form": form, "ruling": ruling}
     return render(request, "usecases/new_data_source.html", context, status=422 if form.is_bound else 200)
 
 
 @require_safe
 def data_source(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     """One source and who uses it: its owner sees every request, others those of use cases they may see."""
-    source = get_object_or_404(DataSource.objects.select_related("owner", "unit", "declared_by"), pk=pk)
     actor = actor_of(request)
+    visible = DataSource.objects.visible_to(actor)
+    source = get_object_or_404(visible.select_related("owner", "unit", "declared_by"), pk=pk)
     uses = DataUse.objects.filter(data_source=source)
     if not actor.is_person(source.owner_id):
         uses = uses.filter(use_case_id__in=UseCase.objects.visible_to(actor).values("id"))

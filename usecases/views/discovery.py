@@ -8,11 +8,13 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_safe
 
 from portal.htmx import wants_fragment
+from portal.http import form_only
 from usecases import policies
 from usecases.actions.discovery import StaleAnswer, answer_question
+from usecases.choices import Stage
 from usecases.models import Answer, UseCase
 from usecases.questionnaires import UNSURE, Question, Section, current_questionnaire, latest_answers, sections_of
 from usecases.views.frame import actor_of, fetch
@@ -59,7 +61,7 @@ def discovery(request: HttpRequest, reference: str) -> HttpResponse:
     return _page(request, fetch(request, reference))
 
 
-@require_POST
+@form_only("usecases:discovery", "reference")
 def answer(request: HttpRequest, reference: str, question: str) -> HttpResponse:
     """Save one answer: a fragment for htmx, back to the question otherwise, the page with both texts on a conflict."""
     use_case = fetch(request, reference)
@@ -86,10 +88,18 @@ def answer(request: HttpRequest, reference: str, question: str) -> HttpResponse:
         current = latest_answers(use_case).get(question)
         return _respond(request, use_case, Shown(asked, current, typed, " ".join(error.messages)), status=422)
     if wants_fragment(request):
-        return _fragment(request, use_case, Shown(asked, saved))
+        return _fragment(request, use_case, Shown(asked, saved), moved=_moved(use_case))
     messages.success(request, _("Your answer is saved."))
     address = reverse("usecases:discovery", kwargs={"reference": reference})
     return HttpResponse(status=303, headers={"Location": f"{address}#q-{question}"})
+
+
+def _moved(use_case: UseCase) -> bool:
+    """Did the first answer move the stage? The use case at hand is then brought up to date."""
+    before = use_case.stage
+    if before == Stage.REGISTERED:
+        use_case.refresh_from_db(fields=["stage"])
+    return use_case.stage != before
 
 
 def _respond(request: HttpRequest, use_case: UseCase, shown: Shown, status: int) -> HttpResponse:
@@ -99,8 +109,11 @@ def _respond(request: HttpRequest, use_case: UseCase, shown: Shown, status: int)
     return _fragment(request, use_case, shown, status=422)
 
 
-def _fragment(request: HttpRequest, use_case: UseCase, shown: Shown, status: int = 200) -> HttpResponse:
-    context = {"use_case": use_case, "shown": shown, "swapped": True, **_progress(use_case, latest_answers(use_case))}
+def _fragment(
+    request: HttpRequest, use_case: UseCase, shown: Shown, status: int = 200, moved: bool = False
+) -> HttpResponse:
+    progress = _progress(use_case, latest_answers(use_case))
+    context = {"use_case": use_case, "shown": shown, "swapped": True, "moved": moved, **progress}
     return render(request, "usecases/discovery.html#state", context, status=status)
 
 

@@ -55,6 +55,10 @@ def _summary(count: int) -> str:
 @require_http_methods(["GET", "POST"])
 def register(request: HttpRequest) -> HttpResponse:
     actor = actor_of(request)
+    ruling = policies.may_register_use_case(actor)
+    if not ruling:
+        status = 403 if request.method == "POST" else 200
+        return render(request, "usecases/register.html", {"ruling": ruling}, status=status)
     form = RegisterForm(actor, posted(request))
     if request.method == "POST":
         use_case = carried_out(form, register_use_case, actor=actor)
@@ -62,7 +66,7 @@ def register(request: HttpRequest) -> HttpResponse:
             text = _("%(reference)s is registered. The discovery questions come next.")
             messages.success(request, text % {"reference": use_case.reference})
             return redirect("usecases:discovery", reference=use_case.reference)
-    context = {"form": form, "ruling": policies.may_register_use_case(actor)}
+    context = {"form": form, "ruling": ruling}
     return render(request, "usecases/register.html", context, status=422 if form.is_bound else 200)
 
 

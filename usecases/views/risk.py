@@ -6,8 +6,9 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_safe
 
+from portal.http import form_only
 from usecases import policies
 from usecases.actions.risk_reviews import conclude_risk_review, return_risk_review, submit_risk_review
 from usecases.choices import ReviewState, Tier
@@ -24,14 +25,14 @@ def risk(request: HttpRequest, reference: str) -> HttpResponse:
     return _page(request, fetch(request, reference))
 
 
-@require_POST
+@form_only("usecases:risk", "reference")
 def submit(request: HttpRequest, reference: str) -> HttpResponse:
     submit_risk_review(actor=actor_of(request), use_case=fetch(request, reference))
     messages.success(request, _("Submitted. A risk reviewer concludes it or returns it with a reason."))
     return redirect("usecases:risk", reference=reference)
 
 
-@require_POST
+@form_only("usecases:risk", "reference")
 def conclude(request: HttpRequest, reference: str, number: int) -> HttpResponse:
     form = ConclusionForm(request.POST)
     review = _review(request, reference, number)
@@ -41,7 +42,7 @@ def conclude(request: HttpRequest, reference: str, number: int) -> HttpResponse:
     return redirect("usecases:risk", reference=reference)
 
 
-@require_POST
+@form_only("usecases:risk", "reference")
 def return_review(request: HttpRequest, reference: str, number: int) -> HttpResponse:
     form = ReturnForm(request.POST, auto_id="return-%s")
     review = _review(request, reference, number)
@@ -92,6 +93,8 @@ def _page(
         }
     context |= {
         "told": told,
+        "floors": [floor for floor in told.floors if floor.raised or not floor.assumed],
+        "idle": [floor for floor in told.floors if floor.assumed and not floor.raised],
         "impact": [row for row in told.contributions if row.side == "impact"],
         "exposure": [row for row in told.contributions if row.side == "exposure"],
         "asks": requirements(told.tier) if told.tier != Tier.BLOCKED else None,

@@ -8,8 +8,9 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
+from portal.http import form_only
 from portal.trail import as_lines, newest_first, trail_of
 from usecases import policies
 from usecases.actions.registration import edit_use_case
@@ -86,7 +87,7 @@ def edit(request: HttpRequest, reference: str) -> HttpResponse:
     return render(request, "usecases/edit.html", context, status=422 if form.is_bound else 200)
 
 
-@require_POST
+@form_only("usecases:detail", "reference")
 def add_team_member(request: HttpRequest, reference: str) -> HttpResponse:
     use_case, form = fetch(request, reference), TeamForm(request.POST)
     carried_out(form, add_to_team, actor=actor_of(request), use_case=use_case)
@@ -97,7 +98,7 @@ def add_team_member(request: HttpRequest, reference: str) -> HttpResponse:
     return redirect("usecases:detail", reference=reference)
 
 
-@require_POST
+@form_only("usecases:detail", "reference")
 def remove_team_member(request: HttpRequest, reference: str) -> HttpResponse:
     use_case, form = fetch(request, reference), LeavingForm(request.POST)
     carried_out(form, remove_from_team, actor=actor_of(request), use_case=use_case)
@@ -107,7 +108,7 @@ def remove_team_member(request: HttpRequest, reference: str) -> HttpResponse:
     return redirect("usecases:detail", reference=reference)
 
 
-@require_POST
+@form_only("usecases:detail", "reference")
 def stop(request: HttpRequest, reference: str) -> HttpResponse:
     use_case, form = fetch(request, reference), ReasonForm(request.POST)
     if carried_out(form, stop_use_case, actor=actor_of(request), use_case=use_case) is None:

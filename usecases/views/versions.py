@@ -6,6 +6,7 @@ from typing import Any
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
@@ -14,6 +15,7 @@ from usecases.actions.versions import declare_version
 from usecases.forms import VersionForm
 from usecases.manifests import Manifest, ManifestError, difference
 from usecases.models import PromptText, SystemVersion
+from usecases.prompts import prompt_differences
 from usecases.views.frame import actor_of, fetch, posted
 
 LISTED = 100
@@ -34,7 +36,7 @@ EXAMPLE = json.dumps(
 @require_http_methods(["GET", "POST"])
 def versions(request: HttpRequest, reference: str) -> HttpResponse:
     """The list, newest first, and declaring one more."""
-    use_case, actor = fetch(request, reference), actor_of(request)
+    use_case, actor, started = fetch(request, reference), actor_of(request), timezone.now()
     form = VersionForm(posted(request))
     faults: list[tuple[str, str]] = []
     if request.method == "POST" and form.is_valid():
@@ -44,8 +46,7 @@ def versions(request: HttpRequest, reference: str) -> HttpResponse:
             faults = error.errors
             form.add_error("manifest", _("The manifest has faults; each is listed with its place."))
         else:
-            text = _("Version %(number)s stands under the digest %(digest)s.")
-            messages.success(request, text % {"number": version.number, "digest": version.digest[:12]})
+            messages.success(request, _declared(version, known=version.declared_at < started))
             return redirect("usecases:version", reference=reference, number=version.number)
     found = SystemVersion.objects.filter(use_case=use_case).select_related("declared_by", "declared_by_account")
     context = {
@@ -57,6 +58,13 @@ def versions(request: HttpRequest, reference: str) -> HttpResponse:
         "may_declare": policies.may_declare_version(actor, use_case),
     }
     return render(request, "usecases/versions.html", context, status=422 if form.is_bound else 200)
+
+
+def _declared(version: SystemVersion, *, known: bool) -> str:
+    told = {"number": version.number, "label": version.label, "digest": version.digest[:12]}
+    if known:
+        return _("This is already version %(number)s (%(label)s); nothing new was declared.") % told
+    return _("Version %(label)s stands under the digest %(digest)s.") % told
 
 
 @require_safe
@@ -72,6 +80,7 @@ def version(request: HttpRequest, reference: str, number: int) -> HttpResponse:
         "declared": found,
         "before": before,
         "changes": difference(_manifest(before), _manifest(found)) if before else [],
+        "prompt_changes": prompt_differences(before.manifest, found.manifest) if before else [],
         "parts": parts_of(found.manifest),
         "prompts": [{**row, "body": texts.get(row["sha256"])} for row in found.manifest["prompts"]],
         "pretty": json.dumps(found.manifest, indent=2, ensure_ascii=False, sort_keys=True),

@@ -1,11 +1,13 @@
 """Fills a running portal with the sample organisation, by its own verbs and its own API. Again: adds nothing."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
+import httpx
 from django.conf import settings
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 
 from approvals.samples.cast import assemble, sign_ins, tokens
 from approvals.samples.door import Door
@@ -22,11 +24,25 @@ class Command(BaseCommand):
         known = tokens(_known_tokens(path))
         url, version = settings.PUBLIC_URL, settings.VERSION
         _write(path, {"url": url, "people": sign_ins(), "tokens": known, "version": version})
-        door = Door(url, known["ingest"])
+        address = door_address(url)
+        door = Door(address, known["ingest"])
         try:
             tell(door, self.stdout.write)
+        except httpx.TransportError as error:
+            raise CommandError(
+                f"The portal does not answer at {address} ({error}). Start it there, or name its PORT; then run this"
+                " again: what is there already stays as it is."
+            ) from error
+        except KeyboardInterrupt:
+            raise CommandError("Interrupted. Run it again to go on: what is there already stays as it is.") from None
         finally:
             door.close()
+
+
+def door_address(url: str) -> str:
+    """Where to knock: this machine's port when one is named, since the public address may lead through a proxy."""
+    port = os.environ.get("PORT", "").strip()
+    return f"http://127.0.0.1:{port}" if port.isdecimal() else url
 
 
 def _known_tokens(path: Path) -> dict[str, str]:

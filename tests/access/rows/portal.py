@@ -41,10 +41,16 @@ ROWS: list[Row] = [
     verb("give-grant", {"kind": "account", **ACCOUNT}, 422, {"role": "approver"}),
     verb("end-grant", {"pk": "@grant"}, 302),
     verb("issue-token", ACCOUNT, 422),
-    verb("issue-token", ACCOUNT, 200, {"label": "x", "scopes": "read", "days": "1"}),
+    verb("issue-token", ACCOUNT, 302, {"label": "x", "scopes": "read", "days": "1"}),
     verb("revoke-token", {"pk": "@token"}, 302),
+    # Each of these asks once more before it ends something.
+    Row(name="deactivate-person", method="GET", kwargs=OTTO, allowed=ADMIN),
+    Row(name="deactivate-service-account", method="GET", kwargs=ACCOUNT, allowed=ADMIN),
+    Row(name="end-grant", method="GET", kwargs={"pk": "@grant"}, allowed=ADMIN),
+    Row(name="revoke-token", method="GET", kwargs={"pk": "@token"}, allowed=ADMIN),
     # Reading somebody else's notice does nothing and leads home.
     Row(name="read-notice", method="POST", kwargs={"pk": "@notice"}, data={}, others=302, anonymous=401),
+    Row(name="read-notices", method="POST", data={}, others=302, anonymous=401),
     Row(name="api-docs", method="GET", others=200),
     Row(name="api-schema", method="GET", others=200, anonymous=401),
     Row(name="api-me", method="GET", others=200, anonymous=401),

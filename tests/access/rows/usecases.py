@@ -66,12 +66,12 @@ ROWS: list[Row] = [
         Row(name=f"usecases:{name}", method="GET", others=200)
         for name in ("list", "similar", "register", "data-sources", "new-data-source")
     ),
-    sent("register", {}, {}, others=422),
-    sent("new-data-source", {}, {}, others=422),
+    sent("register", {}, only(("olivia", "arno"), 422), others=403),
+    sent("new-data-source", {}, only(("olivia", "arno", "fiona"), 422), others=403),
     *(page(name) for name in ("detail", "edit", "history", "discovery", "data", "checklist", "risk", "versions")),
     page("version", NUMBER),
-    # The catalogue is open; which use cases a source serves is told only as far as one may see them.
-    Row(name="usecases:data-source", method="GET", kwargs=SOURCE, others=200),
+    # Open to every role; which use cases a source serves is told only as far as one may see them.
+    Row(name="usecases:data-source", method="GET", kwargs=SOURCE, allowed=seen()),
     sent("edit", CASE, seen(403, **only(EDITORS, 302)), DESCRIPTION),
     sent("stop", CASE, seen(403, olivia=302), {"reason": "No budget."}),
     sent("add-to-team", CASE, seen(422)),
