@@ -48,13 +48,15 @@ class Entry:
         return max(int((timezone.now() - self.since).total_seconds() // 3600), 0)
 
     @property
-    def age(self) -> int:
-        """Days, or hours while it is younger than a day."""
-        return self.days or self.hours
+    def age(self) -> str:
+        """Days, or hours while it is younger than a day; no number for what came just now."""
+        return str(self.days or self.hours or "")
 
     @property
     def unit(self) -> str:
-        return ngettext("day", "days", self.days) if self.days else _("h")
+        if self.days:
+            return ngettext("day", "days", self.days)
+        return _("h") if self.hours else _("just now")
 
     @property
     def late(self) -> bool:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.core.exceptions import (
+    BadRequest,
     PermissionDenied,
     RequestDataTooBig,
     SuspiciousOperation,
@@ -59,6 +60,8 @@ def problem_of(error: Exception) -> Problem | None:
         return Problem(403, "forbidden", _("You may not do this."), str(error))
     if isinstance(error, RequestDataTooBig | TooManyFieldsSent | TooManyFilesSent):
         return Problem(413, "body_too_large", _("The request is too large."))
+    if isinstance(error, BadRequest):
+        return Problem(400, "bad_request", _("This request cannot be read."), str(error))
     if isinstance(error, SuspiciousOperation):
         return Problem(400, "bad_request", _("This request cannot be read."))
     return None

@@ -102,3 +102,26 @@ class TokenForm(forms.Form):
     label = forms.CharField(label=_("What it is for"), max_length=120)
     scopes = forms.MultipleChoiceField(label=_("It may"), choices=Scope.choices, widget=forms.CheckboxSelectMultiple)
     days = forms.IntegerField(label=_("Valid for (days)"), min_value=1, max_value=365, initial=90)
+
+
+class TrailForm(forms.Form):
+    """What part of the trail is shown; everything empty shows all of it."""
+
+    about = forms.CharField(
+        label=_("About which use case"),
+        max_length=40,
+        required=False,
+        widget=forms.TextInput(attrs={"type": "search", "placeholder": "UC-0001"}),
+    )
+    who = forms.CharField(label=_("By"), max_length=80, required=False)
+    action = forms.CharField(
+        label=_("Action"),
+        max_length=60,
+        required=False,
+        widget=forms.TextInput(attrs={"placeholder": "release."}),
+    )
+    since = forms.DateField(label=_("From"), required=False, widget=forms.DateInput(attrs={"type": "date"}))
+    until = forms.DateField(label=_("To"), required=False, widget=forms.DateInput(attrs={"type": "date"}))
+
+    def clean_about(self) -> str:
+        return str(self.cleaned_data["about"]).upper()

@@ -30,12 +30,13 @@ def form_only(page: str, *names: str) -> Callable[[View], View]:
     """
 
     def decorate(view: View) -> View:
-        posted = require_POST(view)
+        posted: View = require_POST(view)
 
         @wraps(posted)
         def answer(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
             if request.method in ("GET", "HEAD"):
-                return redirect(page, **{name: kwargs[name] for name in names})
+                back: HttpResponse = redirect(page, **{name: kwargs[name] for name in names})
+                return back
             return posted(request, *args, **kwargs)
 
         return answer

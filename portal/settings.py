@@ -39,7 +39,6 @@ INSTALLED_APPS = [
     "axes",
     "rest_framework",
     "drf_spectacular",
-    "django_filters",
     "django_htmx",
     "template_partials",
     "lucide",

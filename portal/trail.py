@@ -3,15 +3,19 @@
 import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime, time, timedelta
 
-from django.db.models import QuerySet
+from django.core.exceptions import BadRequest
+from django.db.models import Q, QuerySet
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from portal.access import Ruling, organisation_capabilities, rule, unless
 from portal.actors import Actor
 from portal.audit import MENTION
 from portal.models import AuditEvent, ServiceAccount, User
+
+MOST_NAMESAKES = 50
 
 
 @dataclass(frozen=True)
@@ -49,26 +53,71 @@ def whole_trail(actor: Actor) -> QuerySet[AuditEvent]:
     return AuditEvent.objects.all()
 
 
+def narrowed(
+    events: QuerySet[AuditEvent],
+    *,
+    about: str = "",
+    who: str = "",
+    action: str = "",
+    since: date | None = None,
+    until: date | None = None,
+) -> QuerySet[AuditEvent]:
+    """Those about one reference, by whoever bears part of a name, of an action that begins so, within whole days."""
+    if about:
+        events = events.filter(references__contains=[about])
+    if who:
+        events = events.filter(_by(who))
+    if action:
+        events = events.filter(payload__action__startswith=action)
+    if since:
+        events = events.filter(recorded_at__gte=_midnight(since))
+    if until and until < date.max:
+        events = events.filter(recorded_at__lt=_midnight(until + timedelta(days=1)))
+    return events
+
+
+def _by(who: str) -> Q:
+    people = User.objects.filter(name__icontains=who).values_list("pk", flat=True)[:MOST_NAMESAKES]
+    accounts = ServiceAccount.objects.filter(name__icontains=who).values_list("pk", flat=True)[:MOST_NAMESAKES]
+    return (
+        Q(payload__actor__person__in=[str(pk) for pk in people])
+        | Q(payload__actor__account__in=[str(pk) for pk in accounts])
+        | Q(payload__actor__name__icontains=who)
+    )
+
+
+def _midnight(day: date) -> datetime:
+    return timezone.make_aware(datetime.combine(day, time.min))
+
+
 def trail_of(use_case_id: uuid.UUID) -> QuerySet[AuditEvent]:
     """One use case's events. The caller has fetched the use case as the actor: that was the permission check."""
     return AuditEvent.objects.filter(use_case_id=use_case_id)
 
 
 def newest_first(events: QuerySet[AuditEvent], before: str, size: int) -> tuple[list[AuditEvent], str]:
-    """(a page of events, the key of the next page or ""). Keys are opaque: time and id of the last event shown."""
+    """(a page of events, the key of the next page or ""). Keys are opaque: time and id of the last event shown.
+
+    Raises BadRequest for a key that no page of ours handed out.
+    """
     if before:
-        try:
-            moment, _bar, event_id = before.partition("_")
-            at, pk = datetime.fromisoformat(moment), uuid.UUID(event_id)
-        except ValueError:
-            return [], ""
-        if at.tzinfo is None:
-            return [], ""
+        at, pk = _place(before)
         events = events.filter(recorded_at__lte=at).exclude(recorded_at=at, id__gte=pk)
     rows = list(events.order_by("-recorded_at", "-id")[: size + 1])
     more = len(rows) > size
     rows = rows[:size]
     return rows, f"{rows[-1].recorded_at.isoformat()}_{rows[-1].pk}" if more else ""
+
+
+def _place(key: str) -> tuple[datetime, uuid.UUID]:
+    try:
+        moment, _bar, event_id = key.partition("_")
+        at, pk = datetime.fromisoformat(moment), uuid.UUID(event_id)
+        if at.tzinfo is None:
+            raise ValueError("A moment without its zone.")
+    except ValueError as error:
+        raise BadRequest(_("No page of the trail begins there. Start at its newest lines.")) from error
+    return at, pk
 
 
 def as_lines(events: Iterable[AuditEvent]) -> list[Line]:
@@ -82,11 +131,13 @@ def _line(event: AuditEvent, names: dict[str, str]) -> Line:
     payload = event.payload
     author = payload["actor"]
     who = names.get(author.get("person") or author.get("account") or "", author.get("name", author["kind"]))
+    machine = author["kind"] != "person"
     return Line(
         id=event.pk,
         at=event.recorded_at,
-        actor=who,
-        machine=author["kind"] != "person",
+        # A machine's name is an identifier, but here it begins a sentence.
+        actor=who[:1].upper() + who[1:] if machine else who,
+        machine=machine,
         sentence=MENTION.sub(lambda found: names.get(found[1], "somebody"), payload["sentence"]),
         reason=str(payload["data"].get("reason") or ""),
         action=payload["action"],

@@ -21,7 +21,7 @@ from portal.actors import Actor
 from portal.models import BusinessUnit, User
 
 if TYPE_CHECKING:
-    from usecases.models import UseCase
+    from usecases.models import DataSource, UseCase  # noqa: F401 - named in quotes below
 
 _REFERENCE = re.compile(r"(?i)uc-?(\d{1,9})")
 _WORD = re.compile(r"\w+")

@@ -62,7 +62,7 @@ function startAll(root) {
   for (const place of root.querySelectorAll("[data-chart-url]")) if (!drawn.has(place)) start(place);
 }
 
-// Paper has another width, wants dark ink on white, and cannot unfold the numbers.
+// Paper cannot unfold the numbers.
 function onPaper(event) {
   for (const place of drawn.keys()) {
     const numbers = place.closest("figure")?.querySelector("details");
@@ -77,4 +77,4 @@ addEventListener("beforeprint", onPaper);
 addEventListener("afterprint", onPaper);
 document.body.addEventListener("htmx:load", (event) => startAll(event.detail.elt.parentElement ?? document));
 document.addEventListener("schemechange", redraw);
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
+for (const query of ["(prefers-color-scheme: dark)", "print"]) matchMedia(query).addEventListener("change", redraw);

@@ -1,5 +1,6 @@
 """The pages of this floor: what they show to whom, and that a form only ever calls its verb."""
 
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -11,11 +12,12 @@ from django.urls import reverse
 from django.utils import timezone
 
 from approvals.actions.attestations import issue_attestation
+from approvals.actions.gates import sweep
 from approvals.actions.releases import propose_release
 from approvals.models import Decision, Release
 from portal.models import Notice
 from tests.approvals.doors import browser
-from tests.approvals.story import a_release, a_run, a_use_case, a_version, approved, sign
+from tests.approvals.story import MANIFEST, a_release, a_run, a_use_case, a_version, approved, sign
 from tests.cast import Cast
 from usecases.choices import Tier
 from usecases.models import DataSource, DataUse, RiskReview
@@ -128,6 +130,27 @@ def test_a_page_shows_what_changed_since_the_last_approval(cast: Cast) -> None:
     assert "Groundedness was not measured." in page
 
 
+def test_a_prompt_that_reads_differently_is_shown_line_by_line(cast: Cast) -> None:
+    from approvals.actions.releases import propose_release
+    from usecases.actions.versions import declare_version
+
+    old = approved(cast)
+    texts = ("Answer from the sources.\nBe brief.", "Answer from the sources.\nSay <b>where</b> from.")
+    for label, prompt in zip(("1.1", "1.2"), texts, strict=True):
+        manifest = {**MANIFEST, "prompts": [{"name": "system", "version": label, "text": prompt}]}
+        version = declare_version(actor=cast.actor("dev"), use_case=old.use_case, label=label, manifest=manifest)
+        a_run(version)
+        new = propose_release(actor=cast.actor("dev"), use_case=old.use_case, version=version, environment="production")
+        page = text(browser(cast, "aud").get(url(new)))
+        if label == "1.1":
+            assert "How the prompt" not in page
+            for lane in new.lanes:
+                sign(cast, new, lane)
+    assert "How the prompt “system” reads differently" in page
+    assert re.findall(r'data-line="(\w+)"', page) == ["same", "removed", "added"]
+    assert "Say &lt;b&gt;where&lt;/b&gt; from." in page
+
+
 def test_a_changed_declaration_is_told_on_the_page(cast: Cast) -> None:
     release = a_release(cast)
     type(release.use_case).objects.filter(pk=release.use_case_id).update(title="A wider assistant")
@@ -216,7 +239,6 @@ def test_a_signed_release_waits_no_longer_for_who_signed(cast: Cast) -> None:
 
 
 def test_home_names_data_reviews_and_suspensions(cast: Cast) -> None:
-    from approvals.actions.gates import sweep
 
     release = approved(cast)
     use_case = release.use_case

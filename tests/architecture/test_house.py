@@ -23,12 +23,13 @@ ROOMS = {
 # Rooms a floor has besides, each with what it is for.
 OWN_ROOMS = {
     "portal": {
-        "access", "actors", "audit", "celery", "checks", "context", "embedded", "env", "errors", "finders", "htmx",
-        "http", "identifiers", "logs", "middleware", "privileges", "settings", "sso", "trail", "triggers", "wsgi",
+        "access", "actors", "audit", "celery", "checks", "context", "embedded", "env", "errors", "finders", "handover",
+        "htmx", "http", "identifiers", "logs", "middleware", "privileges", "settings", "sso", "trail", "triggers",
+        "wsgi",
     },
     "usecases": {
         "classification", "risk_scheme", "manifests",  # pure: tiers and the method behind them, canonical manifests
-        "checklists", "questionnaires", "reviews", "next_steps",  # reading: what is so, for policies and pages
+        "checklists", "questionnaires", "reviews", "next_steps", "prompts",  # reading: what is so, for the rooms above
     },
     "evidence": {
         "connectors", "readings", "numbers", "counting",  # pure: what other systems say, and how it is counted

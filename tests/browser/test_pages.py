@@ -11,6 +11,8 @@ from playwright.sync_api import Error, Page, expect
 from tests.browser.desks import Office, words_on
 from tests.browser.scenes import Scene, set_up
 from tests.cast import Cast
+from tests.usecases.scenes import registered
+from usecases.models import Answer
 
 
 @pytest.fixture
@@ -69,6 +71,49 @@ def test_nothing_scrolls_sideways_on_a_telephone(office: Office, scene: Scene) -
         if width > 360:
             wide.append((page.url, width))
     assert wide == []
+
+
+def test_tabs_that_do_not_fit_show_that_there_are_more_and_which_one_is_open(office: Office, scene: Scene) -> None:
+    under_way = f"/use-cases/{scene.reference}/"
+    page = office.desk("olivia", narrow=True)
+    page.goto(under_way)
+    bar = page.locator(".tabs")
+    expect(bar).to_have_attribute("data-more", "after")
+    page.goto(f"{under_way}history/")
+    expect(bar.locator("[aria-current]")).to_be_in_viewport(ratio=0.9)
+    expect(bar).to_have_attribute("data-more", re.compile("before"))
+    wide = office.desk("olivia")
+    wide.goto(under_way)
+    expect(wide.locator(".tabs")).to_have_attribute("data-more", "")
+
+
+def test_the_path_to_green_is_read_before_the_criteria_on_a_telephone(office: Office, scene: Scene) -> None:
+    address = f"/use-cases/{scene.reference}/releases/1/"
+    for narrow in (True, False):
+        page = office.desk("olivia", narrow=narrow)
+        page.goto(address)
+        path = page.get_by_role("heading", name="Path to green")
+        expect(path).to_have_count(1)
+        place, criteria = path.bounding_box(), page.get_by_role("heading", name="What the gate says").bounding_box()
+        assert place is not None
+        assert criteria is not None
+        assert place["y"] < criteria["y"]
+        assert (place["x"] > criteria["x"]) is not narrow
+
+
+def test_printing_unfolds_the_numbers_of_a_chart_and_folds_them_again(office: Office, scene: Scene) -> None:
+    page = office.desk("olivia")
+    page.goto(f"/use-cases/{scene.reference}/evidence/")
+    expect(page.locator(".plot svg.main-svg").first).to_be_visible()
+    numbers = page.locator("figure.chart details").first
+    for event, unfolded in (("beforeprint", True), ("afterprint", False)):
+        page.evaluate("name => dispatchEvent(new Event(name))", event)
+        assert numbers.evaluate("each => each.open") is unfolded
+    page.emulate_media(media="print", color_scheme="dark")
+    expect(page.locator(".plot svg.main-svg").first).to_be_visible()
+    colour = "each => getComputedStyle(each.querySelector('text')).fill"
+    assert max(map(int, re.findall(r"\d+", page.locator(".plot").first.evaluate(colour))[:3])) < 128  # dark on paper
+    page.emulate_media(media="screen", color_scheme="light")
 
 
 def test_what_goes_wrong_on_a_page_is_heard(office: Office, committed_cast: Cast) -> None:
@@ -152,6 +197,61 @@ def test_a_release_is_signed_by_keyboard(office: Office, scene: Scene) -> None:
     page.keyboard.press("Enter")
     expect(page.locator("main")).to_contain_text("Which questions are missing? Ask for two hundred.")
     expect(page.locator(".lane[data-state=signed]")).to_have_count(1)
+
+
+def test_an_answer_typed_and_left_at_once_is_kept(office: Office, committed_cast: Cast) -> None:
+    """By a link, which takes the focus away first, and by an address, which leaves the page in mid-word."""
+    address = f"/use-cases/{registered(committed_cast).reference}/"
+    page = office.desk("olivia")
+    page.goto(f"{address}discovery/")
+    page.locator("#a-reuse").press_sequentially("The connection to the library.")
+    page.get_by_role("link", name="Checklist", exact=True).click()
+    page.wait_for_url("**/checklist/")
+    page.goto(f"{address}discovery/")
+    expect(page.locator("#a-reuse")).to_have_value("The connection to the library.")
+    page.locator("#a-support_process").press_sequentially("The service desk.")
+    expect(page.locator("#state-support_process")).to_contain_text("Not saved yet…")
+    page.goto(f"{address}checklist/")
+    for _attempt in range(20):
+        page.goto(f"{address}discovery/")
+        if page.locator("#a-support_process").input_value():
+            break
+        page.wait_for_timeout(100)
+    expect(page.locator("#a-support_process")).to_have_value("The service desk.")
+    expect(page.locator("#state-support_process")).to_contain_text("Saved")
+
+
+def test_leaving_asks_only_while_an_answer_could_not_be_stored(office: Office, committed_cast: Cast) -> None:
+    address = f"/use-cases/{registered(committed_cast).reference}/"
+    page, asked = office.desk("olivia"), []
+    page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.dismiss()))
+    page.goto(f"{address}discovery/")
+    page.route("**/discovery/reuse/", lambda route: route.fulfill(status=503, body="no"))
+    page.locator("#a-reuse").press_sequentially("The connection.")
+    expect(page.locator("#state-reuse")).to_contain_text("Not saved. Your text is still here")
+    page.get_by_role("link", name="Checklist", exact=True).click()
+    expect(page.locator("#a-reuse")).to_have_value("The connection.")
+    assert asked[0] == "beforeunload"
+    page.unroute("**/discovery/reuse/")
+    page.locator("#a-reuse").press_sequentially(" To the library.")
+    expect(page.locator("#state-reuse")).to_contain_text("Saved")
+    asked.clear()
+    page.get_by_role("link", name="Checklist", exact=True).click()
+    page.wait_for_url("**/checklist/")
+    assert asked == []
+    assert Answer.objects.latest("revision").value == "The connection. To the library."
+    office.complaints[:] = [each for each in office.complaints if "503" not in each]
+
+
+def test_the_stage_moves_and_the_overview_tells_what_a_release_needs(office: Office, scene: Scene) -> None:
+    page = office.desk("olivia")
+    page.goto(f"/use-cases/{registered(scene.cast).reference}/discovery/")
+    expect(page.locator(".spine [aria-current=step]")).to_contain_text("Registered")
+    page.locator("#a-reuse").press_sequentially("Nothing.")
+    expect(page.locator(".spine [aria-current=step]")).to_contain_text("Discovery")
+    assert page.locator(".spine").count() == 1
+    page.goto(f"/use-cases/{scene.reference}/")
+    expect(page.locator(".margin #release-next")).to_have_text("Sign release 1")
 
 
 def test_without_javascript_the_story_still_begins(office: Office, committed_cast: Cast) -> None:

@@ -22,6 +22,7 @@ from tests.cast import PASSWORD, Cast
 from tests.evidence.connectors.servers import respond, serving
 from tests.evidence.scenes import BROKEN, FINISHED, case, recorded, usage, version_of
 from tests.evidence.test_connectors import ROW, mlflow
+from usecases.actions.versions import declare_version
 from usecases.models import UseCase
 
 WORKER = worker("connector")
@@ -96,6 +97,22 @@ def test_charts_are_figures_with_what_is_required_when_the_gate_says_so(cast: Ca
     cost = client.get(f"{base}cost.json").json()
     assert cost["data"][0]["y"] == [1.123456789] * 3
     assert client.get(f"{base}secrets.json").status_code == 404
+
+
+def test_a_version_is_named_by_its_label_alone(cast: Cast) -> None:
+    use_case = measured(cast, runs=1)
+    (version,) = use_case.versions.all()
+    newer = declare_version(
+        actor=cast.actor("dev"), use_case=use_case, label="1.1",
+        manifest={**version.manifest, "model": {"provider": "azure", "name": "gpt-4.1", "version": "2025-04-14"}},
+    )  # fmt: skip
+    recorded(cast.actor("dev"), newer, case("q-1", grounded="0.9"), external_id="later")
+    base = f"/use-cases/{use_case.reference}/evidence/"
+    figure = signed_in("olivia").get(f"{base}charts/scores.json?dimension=groundedness").json()
+    assert "version 1.1" in json.dumps(figure["layout"])
+    page = " ".join(signed_in("olivia").get(base).content.decode().split())
+    assert "<td>1.1</td>" in page
+    assert f"<td>{newer.number} " not in page
 
 
 def test_the_panel_is_a_part_of_the_overview(cast: Cast) -> None:

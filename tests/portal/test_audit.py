@@ -7,6 +7,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from django.core.exceptions import BadRequest
 from django.db import DatabaseError, connection, transaction
 
 from portal import actors
@@ -143,4 +144,15 @@ def test_pages_of_the_trail_meet_without_gap_or_overlap(cast: Cast) -> None:
         if not key:
             break
     assert seen == told[::-1]
-    assert newest_first(AuditEvent.objects.all(), "nonsense", 3) == ([], "")
+    for odd in ("nonsense", "2026-11-23T10:00:00_" + str(told[0]), told[0]):
+        with pytest.raises(BadRequest):
+            newest_first(AuditEvent.objects.all(), str(odd), 3)
+
+
+def test_a_machine_begins_its_sentence_with_a_capital(cast: Cast) -> None:
+    with transaction.atomic():
+        record(actors.worker("gatekeeper"), "thing.done", cast.olivia, "judged.")
+        record(cast.actor("pipeline"), "thing.done", cast.olivia, "proposed.")
+        record(cast.actor("otto"), "thing.done", cast.olivia, "looked on.")
+    rows, _key = newest_first(AuditEvent.objects.filter(payload__action="thing.done"), "", 3)
+    assert [line.actor for line in as_lines(rows)] == ["Otto", "Pipeline", "Gatekeeper"]

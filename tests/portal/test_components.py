@@ -13,6 +13,7 @@ from django import forms
 from django.template import engines
 from django.test import RequestFactory
 
+from portal.access import Reason
 from portal.templatetags import drawing, writing
 from portal.templatetags.icons import icon_svg
 

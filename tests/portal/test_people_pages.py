@@ -270,9 +270,36 @@ def test_the_trail_is_a_page_for_those_who_may(cast: Cast, admin: Client) -> Non
     assert older
     rest = auditor.get("/audit-trail/" + older[1].replace("&amp;", "&"))
     assert _text(rest).count("switched") == 1
-    assert "Nothing here yet" in _text(auditor.get("/audit-trail/?about=UC-9999"))
+    assert "Nothing matches" in _text(auditor.get("/audit-trail/?about=UC-9999"))
     assert signed_in("dev").get("/audit-trail/").status_code == 404
     assert admin.get("/audit-trail/").status_code == 404, "who configures does not read what is restricted"
+
+
+def test_the_trail_is_narrowed_by_person_action_and_days(cast: Cast, admin: Client) -> None:
+    admin.post(f"/people/{cast.otto.pk}/deactivate/")
+    admin.post(f"/access/person/{cast.fiona.pk}/grants/", {"role": "finance"})
+    auditor, today = signed_in("aud"), timezone.localdate()
+
+    def shown(**filters: Any) -> list[str]:
+        return [line.action for line in auditor.get("/audit-trail/", filters).context["lines"]]
+
+    assert shown(who="admin")[:2] == ["grant.given", "person.deactivated"]
+    assert shown(who="Olivia") == []
+    assert shown(who="adm", action="person.d") == ["person.deactivated"]
+    assert shown(action="person.d", since=today, until=today) == ["person.deactivated"]
+    assert shown(action="person.d", until=today - timedelta(days=1)) == []
+    assert shown(action="person.d", since=today + timedelta(days=1)) == []
+    assert shown(action="person.d", until="9999-12-31") == ["person.deactivated"]
+    page = _text(auditor.get("/audit-trail/?who=nobody-of-this-name"))
+    assert "Nothing matches" in page
+    assert "Show everything" in page
+
+
+@pytest.mark.parametrize("query", ["before=nonsense", "since=yesterday", "until=2026-02-30", f"who={'x' * 81}"])
+def test_a_question_to_the_trail_that_cannot_be_read_says_so(cast: Cast, query: str) -> None:
+    response = signed_in("aud").get(f"/audit-trail/?{query}")
+    assert response.status_code == 400
+    assert "This request could not be read" in _text(response)
 
 
 def test_the_apis_reference_is_a_page(cast: Cast) -> None:

@@ -44,6 +44,8 @@ def test_a_choice_is_known_by_its_words(cast):
         "3",
         "Noticeable loss or distress",
     )
+    [told] = sentences("answer.saved")
+    assert told.endswith(f"” for {use_case.reference}: Noticeable loss or distress.")
 
 
 @pytest.mark.parametrize("how", [{"value": "unsure"}, {"value": None, "unsure": True}])

@@ -106,8 +106,14 @@ def test_floors_that_are_only_assumed_and_raise_nothing_are_folded_away(cast, cl
     use_case = answered(cast, {**MODERATE, "harm_severity": "5", "scale": "unsure", "eu_tier": "unsure"})
     context = client_of("olivia").get(f"/use-cases/{use_case.reference}/risk/").context
     idle, shown = context["idle"], context["floors"]
-    assert [floor.id for floor in idle] == ["F8"]
-    assert {floor.id: (floor.assumed, floor.raised) for floor in shown} == {}
+    assert [floor.id for floor in idle] == ["F2", "F8"]
+    assert [(floor.id, floor.assumed, floor.raised) for floor in shown] == [("F4", False, False)]
+    page = text_of(client_of("olivia").get(f"/use-cases/{use_case.reference}/risk/"))
+    assert "Also assumed until answered, without effect: F2, F8 </summary>" in page
+    raising = answered(cast, {**MODERATE, "eu_tier": "unsure"})
+    context = client_of("olivia").get(f"/use-cases/{raising.reference}/risk/").context
+    assert [(floor.id, floor.assumed, floor.raised) for floor in context["floors"]] == [("F2", True, True)]
+    assert [floor.id for floor in context["idle"]] == ["F8"]
 
 
 def test_a_conflict_shows_the_other_text_and_keeps_the_typed_one(cast, client_of):

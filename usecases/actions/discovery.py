@@ -16,6 +16,8 @@ from usecases.choices import FactSource, Stage
 from usecases.models import Answer, UseCase
 from usecases.questionnaires import UNSURE, Question, current_questionnaire, questions_of
 
+MAX_SHORT = 80
+
 
 class StaleAnswer(Refused):
     """The answer was changed meanwhile. `current` is what stands, `typed` what this person wanted to save."""
@@ -86,11 +88,17 @@ def _tell(actor: Actor, use_case: UseCase, asked: Question, answer: Answer) -> N
         actor,
         "answer.saved",
         use_case,
-        f"{verb} “{asked.text}” for {use_case.reference}.",
+        f"{verb} “{asked.text}” for {use_case.reference}{_in_short(asked, answer)}.",
         use_case=use_case.pk,
         data={"question": asked.key, "revision": answer.revision, "value": answer.value, "unsure": answer.unsure},
         references=[use_case.reference],
     )
+
+
+def _in_short(asked: Question, answer: Answer) -> str:
+    """What was chosen, for the end of the sentence; free text stays on its own page."""
+    chosen = asked.words(answer.value).rstrip(".") if asked.options and answer.value else ""
+    return f": {chosen}" if 0 < len(chosen) <= MAX_SHORT else ""
 
 
 def _know(actor: Actor, use_case: UseCase, asked: Question, answer: Answer) -> None:

@@ -62,7 +62,7 @@ def look(name: str, kwargs: dict[str, Any], *callers: str) -> Row:
 
 LOOKS = [
     look("usecases:version", {**CASE, "number": 1}, *SEERS),
-    look("usecases:data-source", {"pk": "@data_source"}, *SEERS, "otto"),
+    look("usecases:data-source", {"pk": "@data_source"}, *SEERS),
     look("api-version", {**CASE, "number": 1}, *SEERS, *MACHINES),
     look("evidence:run", {**CASE, "pk": "@run"}, *SEERS),
     look("evidence:connector", {"pk": "@connector"}, *INSIDERS),
@@ -82,7 +82,7 @@ REGISTER = [
         {},
         {**DESCRIBED, "owner": "@olivia", "unit": "@unit"},
         {"olivia": 302, "arno": 302},
-        others=422,  # the unit is not among those they may choose from
+        others=403,
         anonymous=401,
     ),
     on_case("usecases:edit", DESCRIBED, 302, "olivia", "arno"),
@@ -160,7 +160,7 @@ APPROVALS = [
 ADMINISTRATION = [
     administered("give-grant", {"kind": "person", "pk": "@otto"}, {"role": "engineer", "reason": "He joins."}),
     administered("end-grant", {"pk": "@grant"}, {}),
-    administered("issue-token", {"pk": "@pipeline"}, {"label": "x", "scopes": ["read"], "days": "30"}, 200),
+    administered("issue-token", {"pk": "@pipeline"}, {"label": "x", "scopes": ["read"], "days": "30"}),
     administered("revoke-token", {"pk": "@token"}, {}),
     administered("deactivate-person", {"pk": "@otto"}, {}),
     administered("deactivate-service-account", {"pk": "@pipeline"}, {}),
