@@ -10,15 +10,16 @@ from django.db import connection
 
 @register(Tags.database, deploy=True)
 def the_application_owns_nothing(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
-    """The run-time role must be neither superuser nor owner of the audit trail: triggers yield to an owner."""
+    """The run-time role is no superuser and owns neither database nor audit trail: triggers yield to an owner."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT rolsuper, EXISTS"
-            " (SELECT 1 FROM pg_tables WHERE tablename = 'audit_event' AND tableowner = current_user)"
+            "SELECT rolsuper"
+            " OR EXISTS (SELECT 1 FROM pg_tables WHERE tablename = 'audit_event' AND tableowner = current_user)"
+            " OR EXISTS (SELECT 1 FROM pg_database WHERE datname = current_database() AND datdba = pg_roles.oid)"
             " FROM pg_roles WHERE rolname = current_user"
         )
-        is_superuser, owns_trail = cursor.fetchone()
-    if not (is_superuser or owns_trail):
+        could_rewrite = cursor.fetchone()[0]
+    if not could_rewrite:
         return []
     return [
         Error(

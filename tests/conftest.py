@@ -8,8 +8,6 @@ from typing import Any
 
 import pytest
 
-os.environ.setdefault("DATABASE_POOLED", "false")
-
 from tests import databases
 from tests.cast import Cast, assemble
 
@@ -21,6 +19,7 @@ def django_db_setup(request: pytest.FixtureRequest, django_db_blocker: Any) -> I
     """The suite's own database per worker, cloned from a template that was migrated as owner."""
     from django.test.testcases import TransactionTestCase
 
+    databases.without_pools()
     worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
     template = databases.template_name()
     name = f"gatehouse_test_{worker}_{os.getpid()}"

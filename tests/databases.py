@@ -18,6 +18,13 @@ from psycopg import sql
 ROOT = Path(__file__).parent.parent
 
 
+def without_pools() -> None:
+    """One connection a thread, closed when the test says so: a pool would keep some to a database that is dropped."""
+    for alias in ("default", "owner"):
+        for config in (settings.DATABASES[alias], connections[alias].settings_dict):
+            config["OPTIONS"].pop("pool", None)
+
+
 def template_name() -> str:
     """Named after everything that shapes the schema, so that a changed migration builds a new one."""
     shape = hashlib.sha256()
