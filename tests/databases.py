@@ -46,14 +46,14 @@ def build_template(name: str, lock: Path) -> None:
             call_command("migrate", database="owner", verbosity=0, interactive=False)
             call_command("install", verbosity=0)
         finally:
-            _close()
+            close()
             _restore(previous)
         _admin(sql.SQL("ALTER DATABASE {} RENAME TO {}").format(sql.Identifier(building), sql.Identifier(name)))
 
 
 def clone(template: str, name: str) -> None:
     """A new database from the template; an older one of the name is dropped, connections and all."""
-    _close()
+    close()
     _drop(name)
     _admin(
         sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY file_copy OWNER gatehouse_owner").format(
@@ -64,7 +64,7 @@ def clone(template: str, name: str) -> None:
 
 
 def drop(name: str) -> None:
-    _close()
+    close()
     _drop(name)
 
 
@@ -88,7 +88,8 @@ def _restore(names: dict[str, Any]) -> None:
         connections[alias].settings_dict["NAME"] = name
 
 
-def _close() -> None:
+def close() -> None:
+    """Close what this thread has open, as seen from here: inside and outside an event loop are two sets."""
     for connection in connections.all():
         connection.close()
         if pools := getattr(connection, "close_pool", None):

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
+from tests import databases
 from tests.browser.desks import Office
 from tests.cast import Cast
 from tests.journeys.processes import Works, works
@@ -29,13 +30,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    """One browser per file, not per session: its event loop lives in this thread, where other tests start their own."""
+    """One browser per file, not per session: its event loop lives in this thread, where other tests start their own.
+
+    Django keeps the connections of an event loop apart from the thread's own. Whatever is open on the other side would
+    be cut off when the database is cloned anew, and be found dead by the first test after.
+    """
+    databases.close()
     with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
         # Django takes a thread with an event loop for an asynchronous view.
         patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         yield browser
         browser.close()
+        databases.close()
 
 
 @pytest.fixture
