@@ -17,7 +17,7 @@ LOOPBACK = ["127.0.0.1", "127.0.0.2", "::1", "localhost"]
 @pytest.fixture(scope="session")
 def django_db_setup(request: pytest.FixtureRequest, django_db_blocker: Any) -> Iterator[None]:
     """The suite's own database per worker, cloned from a template that was migrated as owner."""
-    from django.test.testcases import TransactionTestCase
+    from django.test.testcases import TestCase, TransactionTestCase
 
     databases.without_pools()
     worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
@@ -27,13 +27,29 @@ def django_db_setup(request: pytest.FixtureRequest, django_db_blocker: Any) -> I
         databases.build_template(template, Path(tempfile.gettempdir()) / f"{template}.lock")
         databases.clone(template, name)
 
-        def clone_anew(_case: TransactionTestCase) -> None:
-            databases.clone(template, name)
+        fresh = True
 
-        original = TransactionTestCase._fixture_teardown
-        TransactionTestCase._fixture_teardown = clone_anew  # type: ignore[method-assign]
-        yield
-        TransactionTestCase._fixture_teardown = original  # type: ignore[method-assign]
+        def clone_anew(_case: object) -> None:
+            nonlocal fresh
+            databases.clone(template, name)
+            fresh = True
+
+        def start_fresh(case: object) -> None:
+            """References count from one: what a rolled back test took from a sequence stays taken."""
+            if not fresh:
+                clone_anew(case)
+
+        def start_in_a_transaction(case: type[TestCase]) -> None:
+            nonlocal fresh
+            fresh = False
+            in_a_transaction(case)
+
+        in_a_transaction = TestCase.__dict__["_fixture_setup"].__func__
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(TransactionTestCase, "_fixture_setup", classmethod(start_fresh))
+            patch.setattr(TransactionTestCase, "_fixture_teardown", clone_anew)
+            patch.setattr(TestCase, "_fixture_setup", classmethod(start_in_a_transaction))
+            yield
         databases.drop(name)
 
 
