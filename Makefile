@@ -51,7 +51,7 @@ audit: dev ## known vulnerabilities in what we depend on (needs the network)
 	@$(VENV)/bin/pip-audit --requirement requirements/runtime.txt --disable-pip --require-hashes
 
 bench: dev ## measure; prints a table and writes var/bench.json
-	@mkdir -p var
+	@mkdir -p var && rm -f var/bench.json
 	@GATEHOUSE_BENCH_FILE='$(CURDIR)/var/bench.json' $(EMBEDDED) test --durable -- \
 		pytest -n 0 $(SEEDED) -m "bench" --capture=no $(ARGS)
 

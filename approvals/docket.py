@@ -75,7 +75,7 @@ def own_use_cases(actor: Actor) -> list[UseCase]:
     """The use cases this person is accountable for, the last changed first."""
     if actor.person is None:
         return []
-    found = UseCase.objects.visible_to(actor).filter(owner_id=actor.person.pk).exclude(stage=Stage.STOPPED)
+    found = UseCase.objects.filter(owner_id=actor.person.pk).exclude(stage=Stage.STOPPED).visible_to(actor)
     return list(found.annotate(open_release=_open_release()).order_by("-updated_at", "-id")[:50])
 
 

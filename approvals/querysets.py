@@ -84,5 +84,5 @@ def _who_see(use_case: UseCase, people: dict[object, User]) -> list[User]:
     return [
         person
         for person in people.values()
-        if UseCase.objects.visible_to(actors.person(person)).filter(pk=use_case.pk).exists()
+        if UseCase.objects.filter(pk=use_case.pk).visible_to(actors.person(person)).exists()
     ]

@@ -86,6 +86,8 @@ TEMPLATES = [
     },
 ]
 
+FORM_RENDERER = "portal.form_renderer.Renderer"
+
 # --- Database -------------------------------------------------------------------------------------------------------
 # The portal runs as a role that owns nothing; only migrations use the owner, through their own alias.
 

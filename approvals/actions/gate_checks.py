@@ -143,7 +143,7 @@ def _use_case(actor: Actor, reference: str) -> UseCase | None:
     prefix, _dash, digits = reference.partition("-")
     if prefix != "UC" or not digits.isdecimal() or not digits.isascii() or len(digits) > 9:
         return None
-    found = UseCase.objects.visible_to(actor).select_related("unit", "owner").filter(number=int(digits)).first()
+    found = UseCase.objects.filter(number=int(digits)).visible_to(actor).select_related("unit", "owner").first()
     if found is None or found.reference != reference or "ask_gate" not in capabilities(actor, found):
         return None
     return found

@@ -2,14 +2,15 @@
 
 import datetime
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 
 from django import template
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import get_language, gettext_noop
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_noop
 
 from portal.templatetags import drawing, writing
 from portal.templatetags.icons import icon_svg
@@ -52,7 +53,12 @@ TIER_WORDS = {
 def tier(value: object, provisional: bool = False) -> SafeString:
     """A risk tier: weight, not colour, and its word."""
     key = str(value or "").lower()
-    known = key if key in TIER_WORDS else ""
+    return _tier(key if key in TIER_WORDS else "", provisional, get_language() or "")
+
+
+@cache
+def _tier(known: str, provisional: bool, _language: str) -> SafeString:
+    """Drawn once per word and language: a list shows fifty."""
     return format_html(
         '<span class="tier" data-tier="{}">{}<span>{}</span>{}</span>',
         known or "none",
@@ -110,8 +116,9 @@ def when(moment: datetime.date | None, never: str = "", relative: bool = True) -
     """The absolute time, the relative one beside it."""
     if not moment:
         return format_html('<span class="faint">{}</span>', never or _("Not yet"))
-    beside = format_html(' <span class="relative">{}</span>', writing.relative_text(moment)) if relative else ""
-    return format_html('<time datetime="{}">{}{}</time>', moment.isoformat(), writing.absolute_text(moment), beside)
+    beside = f' <span class="relative">{writing.relative_text(moment)}</span>' if relative else ""
+    # Nothing to escape in digits and the words of our own catalogue; a list shows fifty of these.
+    return SafeString(f'<time datetime="{moment.isoformat()}">{writing.absolute_text(moment)}{beside}</time>')
 
 
 @register.simple_tag

@@ -7,7 +7,8 @@ from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
 from typing import Any
 
 from django.utils import timezone
-from django.utils.formats import date_format, number_format
+from django.utils.dates import MONTHS_3
+from django.utils.formats import number_format
 from django.utils.timesince import timesince
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -87,8 +88,13 @@ def absolute_text(moment: datetime.date) -> str:
     """`23 Nov 2026` for a date, `23 Nov 2026, 13:47` in the current time zone for a moment."""
     if isinstance(moment, datetime.datetime):
         local = timezone.localtime(moment) if timezone.is_aware(moment) else moment
-        return f"{date_format(local, 'j M Y')}, {date_format(local, 'H:i')}"
-    return date_format(moment, "j M Y")
+        return f"{_day(local)}, {local:%H:%M}"
+    return _day(moment)
+
+
+def _day(moment: datetime.date) -> str:
+    """As Django's `j M Y`, whose formatter costs ten times as much: a list shows fifty of these."""
+    return f"{moment.day} {str(MONTHS_3[moment.month]).title()} {moment.year}"
 
 
 def relative_text(moment: datetime.date) -> str:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from django.conf import settings
@@ -20,9 +21,22 @@ def database_url() -> str:
     return f"postgres://{found['USER']}:{found['PASSWORD']}@{found['HOST']}:{found['PORT']}/{found['NAME']}"
 
 
+@dataclass(frozen=True)
+class Server:
+    """A running gunicorn."""
+
+    port: int
+    process: "subprocess.Popen[bytes]"
+
+    def workers(self) -> list[int]:
+        """The process ids of its workers."""
+        pid = self.process.pid
+        return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()]
+
+
 @contextlib.contextmanager
-def serve(settings_module: str, home: Path) -> Iterator[int]:
-    """gunicorn with two sync workers; gives its port, ends only the process it started."""
+def serve(settings_module: str, home: Path, workers: int = 2) -> Iterator[Server]:
+    """gunicorn with sync workers; ends only the process it started."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -33,13 +47,22 @@ def serve(settings_module: str, home: Path) -> Iterator[int]:
         "GATEHOUSE_HOME": str(home),
         "PUBLIC_URL": f"http://127.0.0.1:{port}",
     }
-    command = [sys.executable, "-m", "gunicorn", "portal.wsgi", "--bind", f"127.0.0.1:{port}", "--workers", "2"]
+    command = [
+        sys.executable,
+        "-m",
+        "gunicorn",
+        "portal.wsgi",
+        "--bind",
+        f"127.0.0.1:{port}",
+        "--workers",
+        str(workers),
+    ]
     command += ["--log-level", "warning", "--control-socket", str(home / f"{port}.ctl")]
     with (home / f"{settings_module}.log").open("wb") as log:
         process = subprocess.Popen(command, cwd=ROOT, env=env, stdout=log, stderr=log)
         try:
             _wait(port, process, Path(log.name))
-            yield port
+            yield Server(port, process)
         finally:
             process.send_signal(signal.SIGTERM)
             process.wait(20)

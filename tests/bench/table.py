@@ -30,9 +30,11 @@ def above(name: str, value: float, unit: str, against: str, yardstick: float, go
 
 
 def publish(rows: list[Row]) -> None:
+    """Adds the rows to those of this run; `make bench` begins with an empty file."""
     path = Path(os.environ.get("GATEHOUSE_BENCH_FILE", "var/bench.json"))
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps([asdict(row) for row in rows], indent=2), encoding="utf-8")
+    earlier = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
+    path.write_text(json.dumps([*earlier, *(asdict(row) for row in rows)], indent=2), encoding="utf-8")
     width = max(len(row.name) for row in rows)
     print(f"\n{'measured':{width}}  {'value':>10} {'unit':6} {'ratio':>7} {'goal':>6}  against")
     for row in rows:

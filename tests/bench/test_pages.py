@@ -44,11 +44,11 @@ def test_pages_and_gate_beside_a_bare_view(committed_cast: Cast, settings: Any, 
         serve("portal.settings", settings.GATEHOUSE_HOME) as ours,
     ):
         targets = {
-            "yardstick": Target(bare, "/yardstick/", as_auditor),
-            "register, for the auditor of all": Target(ours, "/use-cases/", as_auditor),
-            "register, for an owner": Target(ours, "/use-cases/", as_owner),
-            "a use case's page": Target(ours, f"/use-cases/{reference}/", as_owner),
-            "gate check": Target(ours, "/api/v1/gate/check/", _pipeline(committed_cast), "POST", question),
+            "yardstick": Target(bare.port, "/yardstick/", as_auditor),
+            "register, for the auditor of all": Target(ours.port, "/use-cases/", as_auditor),
+            "register, for an owner": Target(ours.port, "/use-cases/", as_owner),
+            "a use case's page": Target(ours.port, f"/use-cases/{reference}/", as_owner),
+            "gate check": Target(ours.port, "/api/v1/gate/check/", _pipeline(committed_cast), "POST", question),
         }
         medians = interleaved(targets, ROUNDS)
         base = medians.pop("yardstick")

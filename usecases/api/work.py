@@ -118,7 +118,7 @@ def _decidable(request: Request, pk: uuid.UUID) -> DataUse:
     use = get_object_or_404(DataUse.objects.select_related("data_source__owner", "use_case"), pk=pk)
     actor = actor_of(request)
     owns = actor.is_person(use.data_source.owner_id)
-    if not owns and not UseCase.objects.visible_to(actor).filter(pk=use.use_case_id).exists():
+    if not owns and not UseCase.objects.filter(pk=use.use_case_id).visible_to(actor).exists():
         raise Http404
     return use
 

@@ -70,6 +70,14 @@ class UseCase(Audited):
     def reference(self) -> str:
         return f"UC-{self.number:04d}"
 
+    # Django's own hash the whole list of choices each time, which shows on a page of fifty rows.
+
+    def get_stage_display(self) -> str:
+        return str(Stage(self.stage).label)
+
+    def get_pattern_display(self) -> str:
+        return str(Pattern(self.pattern).label)
+
     def get_absolute_url(self) -> str:
         from django.urls import reverse
 

@@ -83,7 +83,7 @@ def decidable(request: HttpRequest, pk: uuid.UUID) -> DataUse:
     actor = actor_of(request)
     if actor.is_person(use.data_source.owner_id):
         return use
-    if not UseCase.objects.visible_to(actor).filter(pk=use.use_case_id).exists():
+    if not UseCase.objects.filter(pk=use.use_case_id).visible_to(actor).exists():
         raise Http404
     return use
 

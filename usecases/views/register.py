@@ -17,6 +17,7 @@ from usecases.views.frame import actor_of, carried_out, posted
 
 PAGE = 50
 COUNTED = 1000
+SHOWN = ("number", "title", "stage", "tier", "updated_at", "owner__name", "unit__name")
 
 
 @require_safe
@@ -26,7 +27,7 @@ def use_cases(request: HttpRequest) -> HttpResponse:
     form.is_valid()
     wanted = {name: value for name, value in form.cleaned_data.items() if value}
     actor = actor_of(request)
-    register_rows = UseCase.objects.select_related("owner", "unit")
+    register_rows = UseCase.objects.select_related("owner", "unit").only(*SHOWN)
     found = register_rows.narrowed(**wanted)
     rows, older = found.page_visible_to(actor, request.GET.get("before", "")[:80], PAGE)
     if wanted.get("q") and not rows:
@@ -74,5 +75,5 @@ def register(request: HttpRequest) -> HttpResponse:
 def similar(request: HttpRequest) -> HttpResponse:
     """Use cases of nearly the same name, as a fragment below the name field: perhaps it exists already."""
     title = request.GET.get("title", "").strip()[:160]
-    near = UseCase.objects.visible_to(actor_of(request)).similar_to(title)[:3] if len(title) >= 4 else []
+    near = UseCase.objects.similar_to(title).visible_to(actor_of(request))[:3] if len(title) >= 4 else []
     return render(request, "usecases/_similar.html", {"near": near})
