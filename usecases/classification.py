@@ -27,6 +27,7 @@ __all__ = [
     "Scheme",
     "TierRequirements",
     "classify",
+    "clears_by_rule",
     "load_scheme",
     "lowest_residual_tier",
     "parse_scheme",
@@ -34,6 +35,7 @@ __all__ = [
 ]
 
 WORST = 5
+SELF_ASSESSMENT = "self-assessment"
 PROHIBITED = "prohibited"
 HIGH_RISK = frozenset({"high_risk_annex_iii", "high_risk_annex_i"})
 # The last five are further outcomes of the EU AI Act decision tree; like the first two they raise nothing here.
@@ -102,6 +104,16 @@ class Classification:
             "unanswered": tuple(data["unanswered"]),
         }
         return cls(**{**data, **parts})
+
+
+def clears_by_rule(found: Classification) -> str:
+    """The rule by which no person needs to review this, or nothing: every question answered, no floor, own assessment.
+
+    Which tiers assess themselves is the scheme's to say (`ai_review`).
+    """
+    if found.provisional or found.floors or found.tier not in load_scheme().requirements:
+        return ""
+    return f"{found.tier}-assesses-itself" if requirements(found.tier).ai_review == SELF_ASSESSMENT else ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,9 +31,13 @@ def next_steps(
     statuses: Sequence[ItemStatus],
     capabilities: frozenset[str],
     url_of: Callable[[str], str],
+    by_rule: bool = False,
 ) -> list[Step]:
-    """The steps from the present stage on, at most five, each with its address and whether it is the viewer's turn."""
-    steps = [step for step in _all_steps(use_case, open_questions, statuses) if step is not None]
+    """The steps from the present stage on, at most five, each with its address and whether it is the viewer's turn.
+
+    `by_rule`: as answered now, the risk review needs no reviewer.
+    """
+    steps = [step for step in _all_steps(use_case, open_questions, statuses, by_rule) if step is not None]
     return [
         Step(
             step.text,
@@ -48,7 +52,9 @@ def next_steps(
     ]
 
 
-def _all_steps(use_case: UseCase, open_questions: int, statuses: Sequence[ItemStatus]) -> list[Step | None]:
+def _all_steps(
+    use_case: UseCase, open_questions: int, statuses: Sequence[ItemStatus], by_rule: bool
+) -> list[Step | None]:
     owner, stage = use_case.owner.name, use_case.stage
     before_review = stage in (Stage.REGISTERED, Stage.DISCOVERY)
     still_open = [status for status in statuses if not status.done]
@@ -62,9 +68,17 @@ def _all_steps(use_case: UseCase, open_questions: int, statuses: Sequence[ItemSt
     }
     return [
         Step(questions, "usecases:discovery", "answer", owner) if open_questions and before_review else None,
-        Step(_("Submit for risk review"), "usecases:risk", "submit_review", owner) if before_review else None,
+        Step(
+            _("Submit for risk review"),
+            "usecases:risk",
+            "submit_review",
+            owner,
+            note=_("Low risk clears by rule, without a meeting.") if by_rule else "",
+        )
+        if before_review
+        else None,
         Step(_("Conclude the risk review"), "usecases:risk", "conclude_review", _("Risk reviewer"))
-        if before_review or stage == Stage.REVIEW
+        if (before_review and not by_rule) or stage == Stage.REVIEW
         else None,
         Step(items, "usecases:checklist", "confirm_checklist", owner, note=_first_titles(still_open))
         if still_open

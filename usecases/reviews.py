@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from usecases.classification import CONTEXT_QUESTIONS, Classification, classify, load_scheme
-from usecases.models import Answer, UseCase
+from usecases.choices import DataClass, Tier
+from usecases.classification import CONTEXT_QUESTIONS, Classification, classify, clears_by_rule, load_scheme
+from usecases.models import Answer, DataUse, UseCase
 from usecases.questionnaires import latest_answers
 
 
@@ -33,3 +34,26 @@ def score_answers(answers: Mapping[str, Answer]) -> Scored:
     factors = {factor.id: int(value) if (value := said(factor.id)) else None for factor in scheme.factors}
     context = {question: said(question) for question in CONTEXT_QUESTIONS}
     return Scored(factors, context, classify(scheme, factors, context))
+
+
+# The least that `data_sensitivity` can truthfully be with a source of this class; personal data is at least ordinary.
+SENSITIVITY = {DataClass.PUBLIC: 1, DataClass.INTERNAL: 2, DataClass.CONFIDENTIAL: 3, DataClass.RESTRICTED: 4}
+PERSONAL = 3
+
+
+def rule_for(use_case: UseCase, scored: Scored) -> str:
+    """The rule that would conclude this without a reviewer, or nothing.
+
+    A rule never lowers what a person concluded, and never believes an answer that the declared data contradicts.
+    """
+    if use_case.tier not in ("", Tier.LOW) or _understated(use_case, scored):
+        return ""
+    return clears_by_rule(scored.classification)
+
+
+def _understated(use_case: UseCase, scored: Scored) -> bool:
+    said = scored.factors["data_sensitivity"] or 0
+    sources = DataUse.objects.filter(use_case=use_case).values_list(
+        "data_source__classification", "data_source__personal_data"
+    )
+    return any(said < max(SENSITIVITY[DataClass(kind)], PERSONAL * personal) for kind, personal in sources)

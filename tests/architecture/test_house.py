@@ -23,9 +23,9 @@ ROOMS = {
 # Rooms a floor has besides, each with what it is for.
 OWN_ROOMS = {
     "portal": {
-        "access", "actors", "audit", "celery", "checks", "context", "embedded", "env", "errors", "finders", "handover",
-        "htmx", "http", "identifiers", "logs", "middleware", "privileges", "settings", "sso", "trail", "triggers",
-        "wsgi",
+        "access", "actors", "audit", "celery", "checks", "context", "embedded", "env", "errors", "finders",
+        "form_renderer", "handover", "htmx", "http", "identifiers", "logs", "middleware", "privileges", "settings",
+        "sso", "trail", "triggers", "wsgi",
     },
     "usecases": {
         "classification", "risk_scheme", "manifests",  # pure: tiers and the method behind them, canonical manifests

@@ -6,7 +6,20 @@ from django.db import DatabaseError, IntegrityError, transaction
 from django.utils import timezone
 
 from portal.access import Refused
-from tests.usecases.scenes import HARMLESS, MODERATE, answered, cleared, codes, events, registered, sentences, submitted
+from portal.models import AuditEvent
+from tests.usecases.scenes import (
+    HARMLESS,
+    MODERATE,
+    answered,
+    cleared,
+    codes,
+    events,
+    registered,
+    sentences,
+    source_of,
+    submitted,
+)
+from usecases.actions.data_sources import request_data_use
 from usecases.actions.discovery import answer_question
 from usecases.actions.risk_reviews import conclude_risk_review, return_risk_review, submit_risk_review
 from usecases.actions.stages import advance
@@ -232,3 +245,73 @@ def test_the_database_keeps_four_eyes_and_one_open_review(cast):
     copy.id = UseCase().id
     with pytest.raises(IntegrityError, match="risk_review_one_is_open"), transaction.atomic():
         copy.save(force_insert=True)
+
+
+def test_low_risk_with_everything_answered_clears_by_rule_without_a_meeting(cast):
+    review = submitted(cast, HARMLESS)
+    review.refresh_from_db()
+    assert (review.state, review.concluded_tier, review.concluded_by) == ("concluded", "low", None)
+    assert review.concluded_by_rule == "low-assesses-itself"
+    assert review.rationale == "Every question is answered, the score of 1 is low and no floor applies."
+    use_case = UseCase.objects.get()
+    assert (use_case.tier, use_case.stage) == ("low", "pilot")
+    told = (
+        events("risk_review.submitted")[0].payload,
+        AuditEvent.objects.get(payload__action="risk_review.concluded").payload,
+    )
+    assert [each["actor"]["kind"] for each in told] == ["person", "worker"]
+    assert told[1]["sentence"] == (
+        f"concluded risk review 1 of {use_case.reference} as low by the rule low-assesses-itself."
+    )
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [
+        {**HARMLESS, "novelty": "unsure"},
+        {name: value for name, value in HARMLESS.items() if name != "scale"},
+        {**HARMLESS, "user_exposure": "5"},
+        {**HARMLESS, "eu_tier": "high_risk_annex_iii"},
+        MODERATE,
+    ],
+)
+def test_what_is_unsure_unanswered_raised_or_not_low_waits_for_a_person(cast, answers):
+    review = submitted(cast, answers)
+    assert (review.state, review.concluded_by_rule, stage(review)) == ("submitted", "", "review")
+
+
+def test_a_rule_never_lowers_what_a_person_concluded(cast):
+    use_case = cleared(cast)
+    for question in ("harm_severity", "autonomy", "user_exposure", "attack_surface"):
+        answer_question(actor=cast.actor("olivia"), use_case=use_case, question=question, value="1", seen_revision=1)
+    review = submit_risk_review(actor=cast.actor("olivia"), use_case=use_case)
+    assert (review.proposed_tier, review.state) == ("low", "submitted")
+    assert UseCase.objects.get().tier == "moderate"
+
+
+@pytest.mark.parametrize(("said", "state"), [("1", "submitted"), ("2", "concluded")])
+def test_an_answer_that_the_declared_data_contradicts_waits_for_a_person(cast, said, state):
+    use_case = registered(cast)
+    request_data_use(
+        actor=cast.actor("olivia"), use_case=use_case, data_source=source_of(cast), purpose="To answer from it."
+    )
+    answered(cast, {**HARMLESS, "data_sensitivity": said}, use_case)
+    review = submit_risk_review(actor=cast.actor("olivia"), use_case=use_case)
+    assert (review.proposed_tier, review.state) == ("low", state)
+
+
+def test_the_database_lets_a_rule_clear_low_risk_only(cast):
+    submitted(cast)
+    closing = {"state": "concluded", "rationale": "By rule.", "concluded_at": timezone.now()}
+    for change, rule in (
+        ({**closing, "concluded_tier": "low", "concluded_by_rule": "x"}, "risk_review_rule_clears_low_only"),
+        ({**closing, "concluded_tier": "moderate", "concluded_by_rule": "x"}, "risk_review_rule_clears_low_only"),
+        ({**closing, "concluded_tier": "low"}, "risk_review_conclusion_is_complete"),
+        (
+            {**closing, "concluded_tier": "low", "concluded_by": cast.rafael, "concluded_by_rule": "x"},
+            "risk_review_conclusion_is_complete",
+        ),
+    ):
+        with pytest.raises(DatabaseError, match=rule), transaction.atomic():
+            RiskReview.objects.update(**change)
+    assert RiskReview.objects.get().state == "submitted"

@@ -260,6 +260,7 @@ class RiskReviewOut(serializers.ModelSerializer[RiskReview]):
     classification = serializers.DictField(read_only=True)
     proposed_tier = serializers.CharField(read_only=True)
     concluded_tier = serializers.CharField(read_only=True)
+    concluded_by_rule = serializers.CharField(read_only=True)
 
     class Meta:
         model = RiskReview
@@ -277,6 +278,7 @@ class RiskReviewOut(serializers.ModelSerializer[RiskReview]):
             "concluded_tier",
             "rationale",
             "concluded_by",
+            "concluded_by_rule",
             "concluded_at",
         ]
         read_only_fields = fields

@@ -27,6 +27,8 @@ class RiskReview(Audited):
     concluded_tier = models.CharField(max_length=10, choices=Tier.choices, blank=True, default="")
     rationale = models.TextField(blank=True)
     concluded_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="concluded_risk_reviews")
+    # Named instead of a person when a rule of the scheme clears it: low risk, everything answered, no floor.
+    concluded_by_rule = models.CharField(max_length=60, blank=True, default="", db_default="")
     concluded_at = models.DateTimeField(null=True)
 
     class Meta:
@@ -41,14 +43,30 @@ class RiskReview(Audited):
                 name="risk_review_four_eyes",
             ),
             models.CheckConstraint(
-                condition=Q(state=ReviewState.SUBMITTED, concluded_by__isnull=True, concluded_at__isnull=True)
+                condition=Q(
+                    state=ReviewState.SUBMITTED,
+                    concluded_by__isnull=True,
+                    concluded_by_rule="",
+                    concluded_at__isnull=True,
+                )
                 | Q(
                     ~Q(state=ReviewState.SUBMITTED),
                     ~Q(rationale=""),
-                    concluded_by__isnull=False,
+                    Q(concluded_by__isnull=False, concluded_by_rule="")
+                    | Q(Q(concluded_by__isnull=True), ~Q(concluded_by_rule="")),
                     concluded_at__isnull=False,
                 ),
                 name="risk_review_conclusion_is_complete",
+            ),
+            models.CheckConstraint(
+                condition=Q(concluded_by_rule="")
+                | Q(
+                    state=ReviewState.CONCLUDED,
+                    proposed_tier=Tier.LOW,
+                    concluded_tier=Tier.LOW,
+                    provisional=False,
+                ),
+                name="risk_review_rule_clears_low_only",
             ),
             models.CheckConstraint(
                 condition=~Q(state=ReviewState.CONCLUDED) | ~Q(concluded_tier=""),

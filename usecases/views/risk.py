@@ -15,7 +15,7 @@ from usecases.choices import ReviewState, Tier
 from usecases.classification import Classification
 from usecases.forms import ConclusionForm, ReturnForm
 from usecases.models import RiskReview, UseCase
-from usecases.reviews import score
+from usecases.reviews import rule_for, score
 from usecases.risk_scheme import requirements
 from usecases.views.frame import actor_of, carried_out, fetch
 
@@ -27,8 +27,11 @@ def risk(request: HttpRequest, reference: str) -> HttpResponse:
 
 @form_only("usecases:risk", "reference")
 def submit(request: HttpRequest, reference: str) -> HttpResponse:
-    submit_risk_review(actor=actor_of(request), use_case=fetch(request, reference))
-    messages.success(request, _("Submitted. A risk reviewer concludes it or returns it with a reason."))
+    review = submit_risk_review(actor=actor_of(request), use_case=fetch(request, reference))
+    if review.concluded_by_rule:
+        messages.success(request, _("Cleared by rule: low risk, everything answered. The pilot may begin."))
+    else:
+        messages.success(request, _("Submitted. A risk reviewer concludes it or returns it with a reason."))
     return redirect("usecases:risk", reference=reference)
 
 
@@ -80,6 +83,7 @@ def _page(
         "past": [review for review in reviews if review is not waiting],
         "waiting": waiting,
         "may_submit": policies.may_submit_risk_review(actor, use_case),
+        "rule": rule_for(use_case, now) if waiting is None else "",
     }
     told = now.classification
     if waiting is not None:

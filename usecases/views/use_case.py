@@ -17,11 +17,12 @@ from usecases.actions.registration import edit_use_case
 from usecases.actions.stages import stop_use_case
 from usecases.actions.team import add_to_team, remove_from_team
 from usecases.checklists import known_facts, pilot_checklist
-from usecases.choices import FactSource, TeamRole
+from usecases.choices import FactSource, Stage, TeamRole
 from usecases.forms import EditForm, LeavingForm, ReasonForm, TeamForm
 from usecases.models import UseCase, UseCaseUserPermission
 from usecases.next_steps import next_steps
 from usecases.questionnaires import latest_answers, open_questions
+from usecases.reviews import rule_for, score_answers
 from usecases.templatetags.use_case import address
 from usecases.views.frame import actor_of, carried_out, fetch, posted
 
@@ -39,12 +40,15 @@ def _overview(
     actor = actor_of(request)
     facts = known_facts(use_case)
     statuses = pilot_checklist(use_case, facts)
+    answers = latest_answers(use_case)
+    asked = use_case.stage in (Stage.REGISTERED, Stage.DISCOVERY)
     steps = next_steps(
         use_case,
-        open_questions=open_questions(latest_answers(use_case)),
+        open_questions=open_questions(answers),
         statuses=statuses,
         capabilities=policies.capabilities(actor, use_case),
         url_of=lambda name: address(name, use_case.reference),
+        by_rule=bool(asked and rule_for(use_case, score_answers(answers))),
     )
     context: dict[str, Any] = {
         "use_case": use_case,
