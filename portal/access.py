@@ -7,7 +7,7 @@ in tests.
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from portal.actors import Actor, grants_of
+from portal.actors import Actor, roles_of
 from portal.choices import Role, Scope
 
 
@@ -125,28 +125,28 @@ def organisation_capabilities(actor: Actor) -> frozenset[str]:
 def capabilities_at(actor: Actor, unit_path: str | None) -> frozenset[str]:
     """What the actor's grants give in the unit with this path; None asks for organisation-wide grants only."""
     found: set[str] = set()
-    for grant in grants_of(actor):
-        covers = grant.unit is None or (unit_path is not None and unit_path.startswith(grant.unit.path))
+    for held in roles_of(actor):
+        covers = held.unit_path is None or (unit_path is not None and unit_path.startswith(held.unit_path))
         if covers:
-            found |= CAPABILITIES[grant.role]
+            found |= CAPABILITIES[held.role]
     return narrowed(actor, frozenset(found))
 
 
 def capabilities_anywhere(actor: Actor) -> frozenset[str]:
     """What the actor may do in at least one scope: for menus and for verbs that are not about one use case."""
     found: set[str] = set()
-    for grant in grants_of(actor):
-        found |= CAPABILITIES[grant.role]
+    for held in roles_of(actor):
+        found |= CAPABILITIES[held.role]
     return narrowed(actor, frozenset(found))
 
 
 def unit_paths_with(actor: Actor, capability: str) -> list[str] | None:
     """Paths of the units where a grant gives the capability; None means the whole organisation."""
     paths: list[str] = []
-    for grant in grants_of(actor):
-        if capability not in narrowed(actor, CAPABILITIES[grant.role]):
+    for held in roles_of(actor):
+        if capability not in narrowed(actor, CAPABILITIES[held.role]):
             continue
-        if grant.unit is None:
+        if held.unit_path is None:
             return None
-        paths.append(grant.unit.path)
+        paths.append(held.unit_path)
     return paths

@@ -5,7 +5,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
-    from portal.models import Grant, ServiceAccount, User
+    from portal.models import ServiceAccount, User
+    from portal.querysets import HeldRole
 
 
 @dataclass(frozen=True)
@@ -69,11 +70,11 @@ def worker(name: str) -> Actor:
     return Actor("worker", name)
 
 
-def grants_of(actor: Actor) -> "list[Grant]":
-    """The actor's grants that are valid now, read once; nothing for the inactive."""
-    from portal.querysets import valid_grants
+def roles_of(actor: Actor) -> "list[HeldRole]":
+    """The roles the actor holds now, read once; nothing for the inactive."""
+    from portal.querysets import roles_held
 
-    if "grants" not in actor._cache:
-        actor._cache["grants"] = valid_grants(actor)
-    grants: list[Grant] = actor._cache["grants"]
-    return grants
+    if "roles" not in actor._cache:
+        actor._cache["roles"] = roles_held(actor)
+    roles: list[HeldRole] = actor._cache["roles"]
+    return roles

@@ -8,7 +8,7 @@ from django.urls import NoReverseMatch, reverse
 from django.utils.translation import gettext as _
 
 from portal.access import capabilities_anywhere
-from portal.actors import NOBODY
+from portal.actors import NOBODY, roles_of
 from portal.choices import Role
 
 # Entries of the navigation that only some people have a use for.
@@ -31,7 +31,7 @@ def portal(request: HttpRequest) -> dict[str, Any]:
     if "manage_people" in able or "issue_tokens" in able:
         context["person_menu"] = [{"label": _("People and access"), "url": _url("people")}]
     context["sign_out_url"] = reverse("sign-out")
-    roles = {grant.role for grant in actor._cache.get("grants", [])}
+    roles = {held.role for held in roles_of(actor)}
     context["viewer_role"] = ", ".join(str(Role(role).label) for role in sorted(roles))
     return context
 

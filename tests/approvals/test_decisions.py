@@ -190,9 +190,9 @@ def test_a_person_switched_off_meanwhile_signs_nothing(cast: Cast) -> None:
 def test_a_role_that_ended_meanwhile_signs_nothing(cast: Cast) -> None:
     release = a_release(cast)
     actor = fresh(cast, "sam")
-    from portal.actors import grants_of
+    from portal.actors import roles_of
 
-    assert len(grants_of(actor)) == 1
+    assert len(roles_of(actor)) == 1
     Grant.objects.filter(person=cast.sam).update(valid_until=timezone.now())
     with pytest.raises(Refused) as caught:
         decide(actor=actor, release=release, lane="security", kind="approve", digest=release.system_version.digest)

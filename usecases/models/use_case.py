@@ -72,10 +72,10 @@ class UseCase(Audited):
 
     # Django's own hash the whole list of choices each time, which shows on a page of fifty rows.
 
-    def get_stage_display(self) -> str:
+    def get_stage_display(self) -> str:  # type: ignore[no-redef]
         return str(Stage(self.stage).label)
 
-    def get_pattern_display(self) -> str:
+    def get_pattern_display(self) -> str:  # type: ignore[no-redef]
         return str(Pattern(self.pattern).label)
 
     def get_absolute_url(self) -> str:
