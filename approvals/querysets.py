@@ -24,14 +24,19 @@ JUDGED = (ReleaseState.PROPOSED, *STANDING)
 
 def visible_releases(actor: "Actor") -> QuerySet[Release]:
     """The releases of the use cases this actor may know of."""
-    return Release.objects.filter(use_case__in=UseCase.objects.visible_to(actor).values("pk")).select_related(
+    return _releases_among(UseCase.objects.visible_to(actor))
+
+
+def _releases_among(use_cases: QuerySet[UseCase]) -> QuerySet[Release]:
+    return Release.objects.filter(use_case__in=use_cases.values("pk")).select_related(
         "use_case", "system_version", "policy", "proposed_by", "proposed_by_account"
     )
 
 
 def get_visible_release(actor: "Actor", pk: uuid.UUID) -> Release:
     """The release with this id, or 404."""
-    found = visible_releases(actor).filter(pk=pk).first()
+    its_own = UseCase.objects.filter(id__in=Release.objects.filter(pk=pk).values("use_case_id"))
+    found = _releases_among(its_own.visible_to(actor)).filter(pk=pk).first()
     if found is None:
         raise Http404
     return found

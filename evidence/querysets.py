@@ -8,6 +8,7 @@ from decimal import Decimal
 
 from django.db.models import F, Prefetch, QuerySet, Sum
 from django.db.models.functions import Coalesce
+from django.http import Http404
 from django.utils import timezone
 
 from evidence.models import Connector, EvaluationDimension, EvaluationRun, SyncRun, UsageRecord
@@ -34,6 +35,16 @@ def current_runs_of(version: SystemVersion) -> QuerySet[EvaluationRun]:
 def runs_visible_to(actor: Actor) -> QuerySet[EvaluationRun]:
     """Runs (every revision) of the use cases the actor may know of."""
     return EvaluationRun.objects.filter(use_case_id__in=UseCase.objects.visible_to(actor).values("id"))
+
+
+def get_visible_run(actor: Actor, pk: uuid.UUID) -> EvaluationRun:
+    """One run of a use case the actor may know of, or 404."""
+    its_own = UseCase.objects.filter(id__in=EvaluationRun.objects.filter(pk=pk).values("use_case_id"))
+    runs = EvaluationRun.objects.filter(pk=pk, use_case_id__in=its_own.visible_to(actor).values("id"))
+    found = runs.select_related("use_case", "system_version").prefetch_related("dimensions").first()
+    if found is None:
+        raise Http404
+    return found
 
 
 def usage_visible_to(actor: Actor) -> QuerySet[UsageRecord]:

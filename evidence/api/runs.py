@@ -3,7 +3,6 @@
 import uuid
 from typing import Any
 
-from django.http import Http404
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import status
@@ -17,7 +16,7 @@ from evidence.actions.ingestion import record_evaluation_run
 from evidence.api.serializers import EvaluationRunIn, EvaluationRunOut, RecordedOut
 from evidence.connectors.evaluation_file import parse_run
 from evidence.models import EvaluationRun
-from evidence.querysets import runs_visible_to
+from evidence.querysets import get_visible_run, runs_visible_to
 from evidence.readings import EvaluationRunReading
 from portal.actors import Actor
 from portal.api.authentication import actor_of
@@ -98,8 +97,4 @@ class EvaluationRuns(ListAPIView[EvaluationRun]):
 class EvaluationRunDetail(APIView):
     @extend_schema(tags=["evidence"], summary="One revision of one run", responses=EvaluationRunOut)
     def get(self, request: Request, pk: uuid.UUID) -> Response:
-        runs = runs_visible_to(actor_of(request)).select_related("use_case", "system_version")
-        run = runs.prefetch_related("dimensions").filter(pk=pk).first()
-        if run is None:
-            raise Http404
-        return Response(EvaluationRunOut(run).data)
+        return Response(EvaluationRunOut(get_visible_run(actor_of(request), pk)).data)
