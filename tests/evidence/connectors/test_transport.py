@@ -127,7 +127,7 @@ def test_a_compressed_bomb_is_never_unpacked_beyond_the_limit(encoding: str) -> 
 @pytest.mark.parametrize(
     ("body", "encoding", "words"),
     [
-        (gzip.compress(b'{"a": 1}')[:-9], "gzip", "ends too early"),
+        (gzip.compress(b'{"a": 1}', mtime=0)[:-9], "gzip", "ends too early"),
         (b"\x1f\x8b", "gzip", "ends too early"),
         (b"not packed", "gzip", "is damaged"),
         (b"x", "br", "packed as “br”"),
