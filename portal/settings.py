@@ -157,6 +157,7 @@ CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE = {
     "worker-heartbeat": {"task": "portal.heartbeat", "schedule": 15.0, "options": {"expires": 14}},
     "outbox": {"task": "portal.deliver_outbox", "schedule": 15.0, "options": {"expires": 14}},
+    "prune": {"task": "portal.prune", "schedule": 3600.0, "options": {"expires": 3500}},
     "connector-schedule": {"task": "evidence.start_due_syncs", "schedule": 15.0, "options": {"expires": 14}},
     "reap-sync-runs": {"task": "evidence.reap_sync_runs", "schedule": 15.0, "options": {"expires": 14}},
     "sweep-stale-gates": {"task": "approvals.sweep_stale_gates", "schedule": 60.0, "options": {"expires": 55}},

@@ -6,7 +6,7 @@ from celery import shared_task
 from celery.signals import worker_ready
 from django.utils import timezone
 
-from portal.actions import messages
+from portal.actions import messages, pruning
 from portal.models import Heartbeat
 
 
@@ -25,3 +25,8 @@ def say_alive(**_about: Any) -> None:
 @shared_task(name="portal.deliver_outbox")
 def deliver_outbox() -> None:
     messages.deliver_due()
+
+
+@shared_task(name="portal.prune")
+def prune() -> None:
+    pruning.prune()
