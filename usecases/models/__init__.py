@@ -1,6 +1,7 @@
 """What the AI is, what it touches, and what could go wrong."""
 
 from usecases.models.checklist import ChecklistConfirmation
+from usecases.models.component import Component, VersionComponent, WorkItem
 from usecases.models.data_source import DataSource, DataUse
 from usecases.models.fact import Fact
 from usecases.models.questionnaire import Answer, Questionnaire
@@ -12,6 +13,7 @@ from usecases.models.use_case import UseCase
 __all__ = [
     "Answer",
     "ChecklistConfirmation",
+    "Component",
     "DataSource",
     "DataUse",
     "Fact",
@@ -22,4 +24,6 @@ __all__ = [
     "UseCase",
     "UseCaseGroupPermission",
     "UseCaseUserPermission",
+    "VersionComponent",
+    "WorkItem",
 ]
