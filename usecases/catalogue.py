@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Iterable
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from django.db.models import Exists, OuterRef, QuerySet
@@ -59,7 +59,7 @@ def retirements_of(version_id: uuid.UUID) -> list[Component]:
 
 
 def is_retired(component: Component, at: datetime | None = None) -> bool:
-    day = at.date() if at else todays_date()
+    day = at.astimezone(UTC).date() if at else todays_date()
     return component.retires_on is not None and component.retires_on <= day
 
 
@@ -80,8 +80,10 @@ def siblings_of(component: Component, actor: Actor) -> list[Component]:
 
 def open_work(use_case: UseCase) -> list[WorkItem]:
     """What this use case has to do by a day, the earliest first."""
-    found = WorkItem.objects.open().filter(use_case=use_case).select_related("component")
-    return list(found.order_by("due_on", "id"))
+    found = list(WorkItem.objects.open().filter(use_case=use_case).select_related("component").order_by("due_on", "id"))
+    for item in found:
+        item.use_case = use_case
+    return found
 
 
 def coverage(kinds: Iterable[str]) -> list[dict[str, Any]]:

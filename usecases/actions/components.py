@@ -94,30 +94,29 @@ def catalogue_component(
     name: str,
     version: str = "",
     provider: str = "",
-    digest: str = "",
     parts: Iterable[Component] = (),
     **facts: Any,
 ) -> Component:
     """A component that a person puts into the catalogue. Raises Refused; ValidationError when it is there already."""
     require(policies.may_catalogue(actor))
     told = {"kind": ComponentKind(kind).value, "provider": provider.strip(), "name": name.strip()}
-    told |= {"version": version.strip(), "digest": digest}
+    told |= {"version": version.strip(), "digest": ""}
     key = identity(**told)
-    _created, made = Component.objects.get_or_create(
+    component, made = Component.objects.get_or_create(
         key=key,
         defaults={**told, **_known(facts), "catalogued_by": person_of(actor), "catalogued_at": timezone.now()},
     )
     if not made:
         raise ValidationError({"name": _("This is in the catalogue already. Open it there and say what is missing.")})
-    _created.parts.set(_tools(_created, parts))
+    component.parts.set(_tools(component, parts))
     record(
         actor,
         "component.catalogued",
-        _created,
-        f"added {_created} to the components.",
-        data={"kind": _created.kind, "name": _created.name, "version": _created.version},
+        component,
+        f"added {component} to the components.",
+        data={"kind": component.kind, "name": component.name, "version": component.version},
     )
-    return _created
+    return component
 
 
 @transaction.atomic

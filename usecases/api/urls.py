@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from usecases.api import use_cases, work
+from usecases.api import components, use_cases, work
 
 CASE = "use-cases/<str:reference>/"
 urlpatterns = [
@@ -19,6 +19,12 @@ urlpatterns = [
     path(f"{CASE}risk-reviews/", work.RiskReviews.as_view(), name="api-risk-reviews"),
     path(f"{CASE}risk-reviews/<int:number>/conclude/", work.ConcludeRiskReview.as_view(), name="api-conclude-review"),
     path(f"{CASE}risk-reviews/<int:number>/return/", work.ReturnRiskReview.as_view(), name="api-return-review"),
+    path("components/", components.Components.as_view(), name="api-components"),
+    path("components/<uuid:pk>/", components.ComponentDetail.as_view(), name="api-component"),
+    path("components/<uuid:pk>/uses/", components.ComponentUses.as_view(), name="api-component-uses"),
+    path("components/<uuid:pk>/retirement/", components.ComponentRetirement.as_view(), name="api-component-retirement"),
+    path("work-items/", components.WorkItems.as_view(), name="api-work-items"),
+    path("work-items/<uuid:pk>/dismiss/", components.DismissWorkItem.as_view(), name="api-dismiss-work-item"),
     path("data-sources/", work.DataSources.as_view(), name="api-data-sources"),
     path("data-uses/<uuid:pk>/approve/", work.ApproveDataUse.as_view(), name="api-approve-data-use"),
     path("data-uses/<uuid:pk>/refuse/", work.RefuseDataUse.as_view(), name="api-refuse-data-use"),

@@ -90,7 +90,7 @@ class Component(Audited):
 
 
 class VersionComponent(models.Model):
-    """A version runs on a component. `use_case` stands here too, so that who runs on what is one look into one index."""
+    """A version runs on a component. `use_case` stands here too: who runs on what is one look into one index."""
 
     system_version = models.ForeignKey(SystemVersion, on_delete=models.PROTECT, related_name="version_components")
     use_case = models.ForeignKey(UseCase, on_delete=models.PROTECT, related_name="version_components")

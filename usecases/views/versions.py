@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 from django.contrib import messages
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
@@ -12,9 +13,10 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from usecases import policies
 from usecases.actions.versions import declare_version
+from usecases.catalogue import components_of, coverage
 from usecases.forms import VersionForm
 from usecases.manifests import Manifest, ManifestError, difference
-from usecases.models import PromptText, SystemVersion
+from usecases.models import Fact, PromptText, SystemVersion
 from usecases.prompts import prompt_differences
 from usecases.views.frame import actor_of, fetch, posted
 
@@ -72,13 +74,19 @@ def version(request: HttpRequest, reference: str, number: int) -> HttpResponse:
     use_case = fetch(request, reference)
     known = SystemVersion.objects.filter(use_case=use_case)
     found = get_object_or_404(known.select_related("declared_by", "declared_by_account"), number=number)
-    before = known.filter(number__lt=number).order_by("-number").first()
+    others = list(known.exclude(number=number).order_by("-number").only("number", "label", "digest")[:LISTED])
+    before = _compared(known, others, number, request.GET.get("with", "")[:10])
+    fact = Fact.objects.filter(use_case=use_case, name="evaluation_set", until__isnull=True).first()
     texts = prompt_texts(found.manifest)
     context = {
         "use_case": use_case,
         # Not `version`: that is the portal's own, shown at the foot of every page.
         "declared": found,
         "before": before,
+        "others": others,
+        "components": components_of(found),
+        "evaluation": fact,
+        "coverage": coverage(fact.value.get("kinds", [])) if fact else [],
         "changes": difference(_manifest(before), _manifest(found)) if before else [],
         "prompt_changes": prompt_differences(before.manifest, found.manifest) if before else [],
         "parts": parts_of(found.manifest),
@@ -86,6 +94,17 @@ def version(request: HttpRequest, reference: str, number: int) -> HttpResponse:
         "pretty": json.dumps(found.manifest, indent=2, ensure_ascii=False, sort_keys=True),
     }
     return render(request, "usecases/version.html", context)
+
+
+def _compared(
+    known: QuerySet[SystemVersion], others: list[SystemVersion], number: int, wanted: str
+) -> SystemVersion | None:
+    """The version to compare with: the one asked for by its number, else the one before."""
+    numbers = [row.number for row in others]
+    if wanted.isdecimal() and int(wanted) in numbers:
+        return known.get(number=int(wanted))
+    earlier = [each for each in numbers if each < number]
+    return known.get(number=max(earlier)) if earlier else None
 
 
 def _manifest(version: SystemVersion) -> Manifest:
