@@ -182,7 +182,10 @@ def _second(world: World) -> None:
     conclude_risk_review(actor=cast.actor("rafael"), review=review, tier=review.proposed_tier, rationale="As proposed.")
     source = source_of(cast, name="Ledger")
     use = request_data_use(actor=fiona, use_case=use_case, data_source=source, purpose="To read.")
-    version = version_of(cast, use_case)
+    secret = {"name": "system", "version": "1", "text": "Read the ledger."}
+    version = version_of(cast, use_case, prompts=[secret])
+    prompt = next(component for component in components_of(version) if component.kind == "prompt")
+    _keep(world, hidden_component=prompt)
     run = recorded(cast.actor("ingest"), version).run
     release = propose_release(actor=dev, use_case=version.use_case, version=version, environment="test")
     edit_use_case(actor=fiona, use_case=use_case, restricted=True)

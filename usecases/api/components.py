@@ -47,9 +47,9 @@ class ComponentFacts(StrictSerializer):
     def get_fields(self) -> dict[str, serializers.Field]:
         """Tools that the caller may not know of cannot be named either."""
         fields: dict[str, serializers.Field] = super().get_fields()
-        if request := self.context.get("request"):
+        if actor := self.context.get("actor"):
             parts: Any = fields["parts"]
-            parts.child_relation.queryset = Component.objects.visible_to(actor_of(request))
+            parts.child_relation.queryset = Component.objects.visible_to(actor)
         return fields
 
 
@@ -173,7 +173,7 @@ class Components(ListAPIView[Component]):
     )
     @idempotent
     def post(self, request: Request) -> Response:
-        values = valid(ComponentIn(data=request.data, context={"request": request}))
+        values = valid(ComponentIn(data=request.data, context={"actor": actor_of(request)}))
         made = catalogue_component(actor=actor_of(request), **values)
         return Response(ComponentOut(made).data, status=201)
 
@@ -191,7 +191,7 @@ class ComponentDetail(APIView):
     )
     def patch(self, request: Request, pk: uuid.UUID) -> Response:
         found = _visible(request, pk)
-        values = valid(ComponentFacts(data=request.data, partial=True, context={"request": request}))
+        values = valid(ComponentFacts(data=request.data, partial=True, context={"actor": actor_of(request)}))
         done = describe_component(actor=actor_of(request), component=found, **values)
         return Response(ComponentOut(done).data)
 
