@@ -144,7 +144,9 @@ def read_bill(raw: object) -> Bill:
         _read_component(bill, component)
     bill.not_expressed += [str(key) for key in raw if key not in READ_AT_TOP and raw[key]]
     if "model" not in bill.manifest:
-        text = _("The bill names no component of type machine-learning-model; a version cannot be declared without one.")
+        text = _(
+            "The bill names no component of type machine-learning-model; a version cannot be declared without one."
+        )
         raise ManifestError([("components", text)])
     if len(bill.not_expressed) > MOST_LISTED:
         rest = len(bill.not_expressed) - MOST_LISTED

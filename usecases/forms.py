@@ -5,11 +5,14 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.core.files.uploadedfile import UploadedFile
 from django.db.models import Q, QuerySet
 from django.utils.translation import gettext_lazy as _
+from rest_framework.exceptions import ParseError
 
 from portal.access import unit_paths_with
 from portal.actors import Actor
+from portal.api.parsers import loads
 from portal.models import BusinessUnit, User
 from usecases.choices import ComponentKind, DataClass, Modality, Pattern, Stage, TeamRole, Tier
 from usecases.models import Component, DataSource
@@ -198,6 +201,50 @@ class VersionForm(forms.Form):
         if not isinstance(found, dict):
             raise ValidationError(_("The manifest is a JSON object: it begins with { and ends with }."))
         return found
+
+
+class BillForm(forms.Form):
+    """A bill of materials as a file."""
+
+    bill = forms.FileField(
+        label=_("CycloneDX file"),
+        allow_empty_file=True,
+        widget=forms.FileInput(attrs={"accept": ".json,application/json"}),
+        help_text=_("JSON, with one component of type machine-learning-model. What a manifest cannot hold is listed."),
+    )
+    label = forms.CharField(
+        label=_("Label"), max_length=80, required=False, help_text=_("Empty takes the version the file names.")
+    )
+
+    def clean_bill(self) -> dict[str, Any]:
+        try:
+            found = loads(_bounded(self.cleaned_data["bill"]))
+        except ParseError as error:
+            raise ValidationError(str(error.detail)) from None
+        if not isinstance(found, dict):
+            raise ValidationError(_("The file is a JSON object: it begins with { and ends with }."))
+        return found
+
+
+def _bounded(upload: UploadedFile) -> bytes:
+    if upload.size is None or upload.size > MAX_MANIFEST:
+        raise ValidationError(_("The file is larger than %(size)s bytes.") % {"size": MAX_MANIFEST})
+    body: bytes = upload.read()
+    return body
+
+
+class RepositoryFileForm(forms.Form):
+    """A file that describes a use case beside its code."""
+
+    file = forms.FileField(
+        label=_("File"),
+        allow_empty_file=True,
+        widget=forms.FileInput(attrs={"accept": ".yaml,.yml"}),
+        help_text=_(".ai-use-case.yaml or Backstage’s catalog-info.yaml. The same repository and name update it."),
+    )
+
+    def clean_file(self) -> bytes:
+        return _bounded(self.cleaned_data["file"])
 
 
 class ComponentFilterForm(forms.Form):

@@ -6,10 +6,11 @@ from typing import Any
 import pytest
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
+from django.core.files.uploadedfile import SimpleUploadedFile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.cli.strategies import manifests
+from tests.cli.strategies import raw_manifests
 from tests.usecases.scenes import MANIFEST, registered
 from usecases.actions.bills import bill_of, declare_from_bill
 from usecases.actions.components import describe_component
@@ -41,7 +42,7 @@ def faults(bill: Any) -> list[str]:
 
 
 @settings(max_examples=60)
-@given(raw=manifests())
+@given(raw=raw_manifests)
 def test_what_is_written_is_valid_and_read_back_as_the_same_manifest(raw: Any) -> None:
     normal = normalise(raw)
     bill = write_bill(normal.data, ABOUT, Known())
@@ -160,11 +161,56 @@ def test_what_is_no_bill_is_refused_with_a_reason(raw: Any, said: str) -> None:
         read_bill(raw)
 
 
-@given(raw=st.recursive(st.none() | st.integers() | st.text(max_size=5), lambda inner: st.lists(inner, max_size=3)
-                        | st.dictionaries(st.sampled_from(["type", "name", "hashes", "properties", "data", "supplier"]), inner, max_size=4),
-                        max_leaves=12))  # fmt: skip
+KEYS = ["type", "name", "hashes", "properties", "data", "supplier"]
+odd = st.recursive(
+    st.none() | st.integers() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(KEYS), inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@given(raw=odd)
 def test_odd_shapes_are_faults_or_are_listed_and_never_an_error_of_ours(raw: Any) -> None:
-    bill = {"bomFormat": "CycloneDX", "metadata": raw, "components": [{"type": "machine-learning-model", "name": "m"}, raw]}
+    bill = {
+        "bomFormat": "CycloneDX",
+        "metadata": raw,
+        "components": [{"type": "machine-learning-model", "name": "m"}, raw],
+    }
     read = read_bill(bill)
     with pytest.raises(ManifestError, match="version"):
         normalise(read.manifest)
+
+
+def test_the_api_gives_a_bill_and_takes_it(cast: Any, api: Any) -> None:
+    use_case = registered(cast)
+    declare_version(actor=cast.actor("dev"), use_case=use_case, label="2026.11", manifest=FULL)
+    path = f"use-cases/{use_case.reference}/versions/"
+    given = api("pipeline").get(f"{path}1/bom/")
+    assert (given.status_code, faults(given.json())) == (200, [])
+    again = api("pipeline").post(f"{path}from-bom/", {"bill": given.json()})
+    assert (again.status_code, again.json()["version"]["number"], again.json()["not_expressed"]) == (200, 1, [])
+    made = api("pipeline").post(f"{path}from-bom/", {"bill": FOREIGN, "label": "other"})
+    assert (made.status_code, made.json()["version"]["label"]) == (201, "other")
+    assert "dependencies" in made.json()["not_expressed"]
+    wrong = api("pipeline").post(
+        f"{path}from-bom/", {"bill": {**FOREIGN, "components": [{"type": "machine-learning-model"}]}}
+    )
+    assert wrong.status_code == 400
+    assert {each["field"] for each in wrong.json()["errors"]} >= {"bill.model.version", "bill.model.provider"}
+    assert SystemVersion.objects.count() == 2
+
+
+def upload(bill: Any) -> dict[str, Any]:
+    return {"bill": SimpleUploadedFile("bom.json", json.dumps(bill).encode(), "application/json")}
+
+
+def test_a_file_declares_a_version_on_the_page_and_the_rest_is_shown(cast: Any, client_of: Any) -> None:
+    use_case = registered(cast)
+    page = f"/use-cases/{use_case.reference}/versions/from-bom/"
+    response = client_of("dev").post(page, upload(FOREIGN))
+    assert response.status_code == 200
+    assert "the component “django” (library)" in response.content.decode()
+    assert SystemVersion.objects.get().label == "4.2"
+    refused = client_of("dev").post(page, upload({"bomFormat": "CycloneDX"}))
+    assert (refused.status_code, "names no component" in refused.content.decode()) == (422, True)
+    assert SystemVersion.objects.count() == 1

@@ -7,9 +7,12 @@ from usecases.api import components, use_cases, work
 CASE = "use-cases/<str:reference>/"
 urlpatterns = [
     path("use-cases/", use_cases.UseCases.as_view(), name="api-use-cases"),
+    path("use-cases/from-file/", use_cases.UseCaseFromFile.as_view(), name="api-use-case-from-file"),
     path(CASE, use_cases.UseCaseDetail.as_view(), name="api-use-case"),
     path(f"{CASE}versions/", use_cases.Versions.as_view(), name="api-versions"),
     path(f"{CASE}versions/<int:number>/", use_cases.VersionDetail.as_view(), name="api-version"),
+    path(f"{CASE}versions/from-bom/", use_cases.VersionFromBill.as_view(), name="api-version-from-bom"),
+    path(f"{CASE}versions/<int:number>/bom/", use_cases.VersionBill.as_view(), name="api-version-bom"),
     path(f"{CASE}answers/", work.Answers.as_view(), name="api-answers"),
     path(f"{CASE}answers/<slug:question>/", work.AnswerDetail.as_view(), name="api-answer"),
     path(f"{CASE}data-uses/", work.DataUses.as_view(), name="api-data-uses"),

@@ -5,6 +5,7 @@ from usecases.models.component import Component, VersionComponent, WorkItem
 from usecases.models.data_source import DataSource, DataUse
 from usecases.models.fact import Fact
 from usecases.models.questionnaire import Answer, Questionnaire
+from usecases.models.repository_record import RepositoryRecord
 from usecases.models.risk_review import RiskReview
 from usecases.models.system_version import PromptText, SystemVersion
 from usecases.models.team import UseCaseGroupPermission, UseCaseUserPermission
@@ -19,6 +20,7 @@ __all__ = [
     "Fact",
     "PromptText",
     "Questionnaire",
+    "RepositoryRecord",
     "RiskReview",
     "SystemVersion",
     "UseCase",
