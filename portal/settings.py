@@ -347,6 +347,8 @@ SPECTACULAR_SETTINGS = {
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
     # Several inputs have a field named “kind”; their words get names of their own.
     "ENUM_NAME_OVERRIDES": {
+        "ComponentKindEnum": "usecases.choices.ComponentKind",
+        "WorkKindEnum": "usecases.choices.WorkKind",
         "ConnectorKindEnum": "evidence.choices.ConnectorKind",
         "JudgeKindEnum": "evidence.choices.JudgeKind",
     },
@@ -392,6 +394,6 @@ USE_CASE_TABS = [
     ("Releases", "approvals:releases"),
     ("History", "usecases:history"),
 ]
-# What the floors above know of what runs on a component.
-COMPONENT_PANELS = ["approvals:component-releases"]
+# What the floors above know of a component of this kind; an empty kind stands for every one.
+COMPONENT_PANELS = [("", "approvals:component-releases"), ("evaluation_set", "evidence:component-coverage")]
 USE_CASE_PANELS = ["approvals:panel", "evidence:panel"]

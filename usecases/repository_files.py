@@ -81,19 +81,21 @@ def read_file(body: bytes) -> Described:
     documents = _documents(body)
     ours = [document for document in documents if "schema" in document.value]
     if ours:
-        return _ours(ours[0]) if len(documents) == 1 else _refuse(ours[0].line, _("One use case a file, please."))
+        if len(documents) > 1:
+            raise _refused(ours[0].line, _("This file holds several documents; describe one use case in a file."))
+        return _ours(ours[0])
     entities = [document for document in documents if _is_entity(document.value)]
     if len(entities) != 1:
         text = _(
             "This is neither a use case (schema: %(schema)s) nor one Backstage Component or System with annotations"
             " that begin with %(prefix)s."
         )
-        return _refuse(0, text % {"schema": SCHEMA, "prefix": PREFIX})
+        raise _refused(0, text % {"schema": SCHEMA, "prefix": PREFIX})
     return _backstage(entities[0])
 
 
-def _refuse(line: int, message: str) -> Any:
-    raise FileError([(line, message)])
+def _refused(line: int, message: str) -> FileError:
+    return FileError([(line, message)])
 
 
 # --- YAML ---
@@ -110,13 +112,13 @@ class _Document:
 
 def _documents(body: bytes) -> list[_Document]:
     if len(body) > MAX_BYTES:
-        _refuse(
+        raise _refused(
             0, _("The file has %(size)d bytes; at most %(limit)d are read.") % {"size": len(body), "limit": MAX_BYTES}
         )
     try:
         text = body.decode("utf-8-sig")
     except UnicodeDecodeError:
-        return _refuse(0, _("The file is not UTF-8 text.")) or []
+        raise _refused(0, _("The file is not UTF-8 text.")) from None
     try:
         _require_plain(text)
         nodes = [node for node in yaml.compose_all(text, Loader=yaml.SafeLoader) if node is not None]
@@ -142,17 +144,17 @@ def _require_plain(text: str) -> None:
     """Refuse by its events, before anything is built: an alias may stand for a billion copies."""
     depth = 0
     for count, event in enumerate(yaml.parse(text, Loader=yaml.SafeLoader)):
-        line = event.start_mark.line + 1
+        line = event.start_mark.line + 1 if event.start_mark else 0
         if isinstance(event, yaml.AliasEvent):
-            _refuse(line, _("Aliases (*name) are not read; write the value out."))
+            raise _refused(line, _("Aliases (*name) are not read; write the value out."))
         if isinstance(event, yaml.CollectionStartEvent):
             depth += 1
         elif isinstance(event, yaml.CollectionEndEvent):
             depth -= 1
         if depth > MAX_DEPTH:
-            _refuse(line, _("Nested too deeply: at most %(limit)d levels are read.") % {"limit": MAX_DEPTH})
+            raise _refused(line, _("Nested too deeply: at most %(limit)d levels are read.") % {"limit": MAX_DEPTH})
         if count > MAX_NODES:
-            _refuse(line, _("Too many values: at most %(limit)d are read.") % {"limit": MAX_NODES})
+            raise _refused(line, _("Too many values: at most %(limit)d are read.") % {"limit": MAX_NODES})
 
 
 class _Values:

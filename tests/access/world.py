@@ -166,6 +166,8 @@ def _components(world: World, version: SystemVersion) -> None:
     set_retirement(actor=dev, component=found["model"], retires_on=day, source="The provider's page.")
     review_retirements(released=[version.pk])
     agent = catalogue_component(actor=dev, kind="agent", name="Desk agent", version="1")
+    golden = catalogue_component(actor=dev, kind="evaluation_set", name="golden", version="3")
+    _keep(world, evaluation_set=golden)
     item = WorkItem.objects.get()
     _keep(world, component=found["model"], prompt=found["prompt"], agent=agent, work_item=item)
 

@@ -131,8 +131,8 @@ def describe_component(
     before = {name: getattr(component, name) for name in changed}
     said = [_NOUNS[name] for name in changed]
     if parts is not None:
-        wanted = {part.pk for part in _tools(component, parts)}
-        if wanted != set(component.parts.values_list("pk", flat=True)):
+        wanted = _tools(component, parts)
+        if {part.pk for part in wanted} != set(component.parts.values_list("pk", flat=True)):
             component.parts.set(wanted)
             said.append("its tools")
     if not said:

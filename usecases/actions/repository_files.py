@@ -2,6 +2,7 @@
 
 import hashlib
 from dataclasses import dataclass
+from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
@@ -94,7 +95,7 @@ def _update(actor: Actor, known: RepositoryRecord, described: Described, notes: 
     told = described.values.get("unit", "")
     if told and told != use_case.unit.name:
         notes.append(_("The business unit in the file is another one; it is changed in the portal alone."))
-    wanted = {name: described.values[name] for name in KEPT}
+    wanted: dict[str, Any] = {name: described.values[name] for name in KEPT}
     if all(getattr(use_case, name) == value for name, value in wanted.items()):
         return use_case, False
     return edit_use_case(actor=actor, use_case=use_case, **wanted), True

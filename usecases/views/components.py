@@ -10,7 +10,7 @@ from django.contrib import messages
 from django.db.models import Exists, OuterRef
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.urls import NoReverseMatch, reverse
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
@@ -86,6 +86,7 @@ def _retirement_form(found: Component) -> RetirementForm:
 def _page(request: HttpRequest, found: Component, form: RetirementForm, status: int = 200) -> HttpResponse:
     actor = actor_of(request)
     links, older = _links(found, request)
+    seen = Component.objects.visible_to(actor)
     told = AuditEvent.objects.filter(object_type=Component._meta.db_table, object_id=found.pk)
     context = {
         # Not `component`: that word is the templates' own.
@@ -98,10 +99,10 @@ def _page(request: HttpRequest, found: Component, form: RetirementForm, status: 
         "newest_url": found.get_absolute_url() if request.GET.get("before") else "",
         "siblings": siblings_of(found, actor),
         "text": PromptText.objects.filter(sha256=found.digest).first() if found.kind == ComponentKind.PROMPT else None,
-        "tools": list(found.parts.order_by("name")) if found.kind == ComponentKind.AGENT else [],
-        "agents": list(found.part_of.order_by("name")) if found.kind in ("tool", "mcp_server") else [],
+        "tools": list(seen.filter(part_of=found).order_by("name")) if found.kind == ComponentKind.AGENT else [],
+        "agents": list(seen.filter(parts=found).order_by("name")) if found.kind in ("tool", "mcp_server") else [],
         "lines": as_lines(told.order_by("-object_rev")[:TOLD]),
-        "panels": [address for name in settings.COMPONENT_PANELS if (address := _address(name, found))],
+        "panels": _panels(found),
         "form": form,
         "may_catalogue": policies.may_catalogue(actor),
     }
@@ -120,12 +121,11 @@ def _links(found: Component, request: HttpRequest) -> tuple[list[VersionComponen
     return rows[:PAGE], str(rows[PAGE - 1].system_version_id) if len(rows) > PAGE else ""
 
 
-def _address(name: str, found: Component) -> str:
-    """The address of a panel; empty while no floor serves it."""
-    try:
-        return reverse(name, kwargs={"pk": found.pk})
-    except NoReverseMatch:
-        return ""
+def _panels(found: Component) -> list[str]:
+    """Addresses of what the floors above know of it."""
+    return [
+        reverse(name, kwargs={"pk": found.pk}) for kind, name in settings.COMPONENT_PANELS if kind in ("", found.kind)
+    ]
 
 
 def _facts(found: Component) -> list[dict[str, Any]]:
