@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from django.contrib.postgres.aggregates import ArrayAgg
@@ -23,10 +23,11 @@ from portal.access import capabilities_at
 from portal.actors import Actor
 from portal.models import Notice
 from usecases.choices import DataUseState, ReviewState, Stage
-from usecases.models import DataUse, RiskReview, UseCase
+from usecases.models import DataUse, RiskReview, UseCase, WorkItem
 
 MOST = 100
 LATE_AFTER_DAYS = 5
+LATE_BEFORE_DAYS = 30
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,7 @@ class Entry:
     url: str
     text: str
     verb: str
+    due_on: date | None = None
 
     @property
     def days(self) -> int:
@@ -60,6 +62,8 @@ class Entry:
 
     @property
     def late(self) -> bool:
+        if self.due_on is not None:
+            return (self.due_on - timezone.now().date()).days <= LATE_BEFORE_DAYS
         return self.days >= LATE_AFTER_DAYS
 
 
@@ -67,7 +71,7 @@ def waiting_for(actor: Actor) -> list[Entry]:
     """What waits for this person, longest first. A constant number of queries, whatever waits."""
     if actor.person is None:
         return []
-    entries = [*_data_uses(actor), *_risk_reviews(actor), *_releases(actor)]
+    entries = [*_data_uses(actor), *_risk_reviews(actor), *_releases(actor), *_work_items(actor)]
     return sorted(entries, key=lambda entry: entry.since)
 
 
@@ -269,6 +273,23 @@ def _to_sign(release: Release, key: str) -> Entry:
         },
         _("Read and decide"),
     )
+
+
+def _work_items(actor: Actor) -> Iterator[Entry]:
+    """What has to be done by a day for the use cases this person is accountable for."""
+    assert actor.person is not None
+    found = WorkItem.objects.open().filter(use_case__owner_id=actor.person.pk).visible_to(actor)
+    for item in found.select_related("use_case", "component").order_by("due_on")[:MOST]:
+        told = {"reference": item.use_case.reference, "component": item.component}
+        yield Entry(
+            item.opened_at,
+            _("Move %(reference)s off %(component)s") % told,
+            item.use_case.get_absolute_url(),
+            _("%(title)s. It is retired on %(day)s.")
+            % {"title": item.use_case.title, "day": f"{item.due_on:%d %B %Y}"},
+            _("See what runs on it"),
+            item.due_on,
+        )
 
 
 def _suspended(actor: Actor, release: Release) -> Iterator[Entry]:

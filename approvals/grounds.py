@@ -1,23 +1,33 @@
 """Everything a decision about one release stands on, read once: policies, pages and verbs look at the same values."""
 
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from approvals.choices import DecisionKind, Outcome
 from approvals.declarations import changes_since_proposal
 from approvals.lanes import Lane, lane
 from approvals.models import Decision, Release, Verdict
+from usecases.catalogue import is_retired, retirements_of
+from usecases.models import Component
 
 
 @dataclass(frozen=True)
 class Grounds:
-    """`contributions` names by person the parts they had in what the release claims; `changes` make it stale."""
+    """`contributions` names by person the parts they had in what the release claims; `changes` make it stale.
+
+    `retiring` are the parts of the version that are gone, or will be within half a year.
+    """
 
     release: Release
     verdict: Verdict | None
     decisions: dict[str, Decision]
     contributions: dict[uuid.UUID, list[str]]
     changes: list[str]
+    retiring: list[Component] = field(default_factory=list)
+
+    @property
+    def retired(self) -> list[Component]:
+        return [component for component in self.retiring if is_retired(component)]
 
     @property
     def lanes(self) -> tuple[Lane, ...]:
@@ -59,4 +69,5 @@ def grounds_of(release: Release, *, fresh: bool = False) -> Grounds:
         decisions={decision.lane: decision for decision in decisions},
         contributions=contributions,
         changes=changes_since_proposal(release, fresh=fresh),
+        retiring=retirements_of(release.system_version_id),
     )

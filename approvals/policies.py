@@ -1,5 +1,7 @@
 """May this actor propose, withdraw, decide or ask the gate? Policies collect all reasons, in words for the page."""
 
+from collections.abc import Sequence
+
 from django.conf import settings
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -14,8 +16,9 @@ from approvals.lanes import lane as lane_by_key
 from approvals.models import Release
 from portal.access import Reason, Ruling, capabilities_anywhere, rule, unless
 from portal.actors import Actor
+from usecases.catalogue import is_retired, retirements_of
 from usecases.choices import Environment, ReviewState, Stage, Tier
-from usecases.models import RiskReview, SystemVersion, UseCase
+from usecases.models import Component, RiskReview, SystemVersion, UseCase
 from usecases.policies import capabilities
 
 STRICT_TIERS = (Tier.HIGH, Tier.CRITICAL)
@@ -47,6 +50,7 @@ def may_propose_release(
                 _("This system version belongs to another use case. Choose one that was declared for this use case."),
                 conflict=True,
             ),
+            retired_reason([each for each in retirements_of(version.pk) if is_retired(each)]) if version else None,
             *(_environment_reasons(use_case, environment) if environment else ()),
         ]
     )
@@ -277,8 +281,18 @@ def _evidence_reasons(release: Release, grounds: Grounds) -> list[Reason | None]
             % {"changes": " ".join(grounds.changes)},
             conflict=True,
         ),
+        retired_reason(grounds.retired),
         None if grounds.allows else gate_reason(grounds.outcome),
     ]
+
+
+def retired_reason(retired: Sequence[Component]) -> Reason | None:
+    """What a version runs on is gone, so nobody can run it as it was approved."""
+    told = "; ".join(
+        _("%(component)s on %(day)s") % {"component": each, "day": f"{each.retires_on:%d %B %Y}"} for each in retired
+    )
+    text = _("What this version runs on was retired: %(what)s. Declare a version that runs on something else.")
+    return unless(not retired, "component_retired", text % {"what": told}, conflict=True)
 
 
 def gate_reason(outcome: str) -> Reason:

@@ -56,6 +56,8 @@ def _answer(grounds: Grounds) -> tuple[str, str]:
         return mark, (over[ReleaseState(state)] % {"why": why}).strip()
     if grounds.changes:
         return Outcome.FAIL, _("Not yet: what it declares was changed after it was proposed.")
+    if grounds.retired:
+        return Outcome.FAIL, _("No: what it runs on was retired. Declare a version that runs on something else.")
     if not grounds.allows:
         return grounds.outcome, _("Not yet: %(why)s") % {"why": _lower(gate_reason(grounds.outcome).text)}
     missing = len(grounds.open_lanes)
@@ -67,6 +69,8 @@ def _approved_answer(grounds: Grounds) -> tuple[str, str]:
     release = grounds.release
     if release.expires_at is not None and release.expires_at <= timezone.now():
         return Outcome.FAIL, _("No longer: its approval has expired. Propose the version again.")
+    if grounds.retired:
+        return Outcome.FAIL, _("No longer: what it runs on was retired. Declare a version that runs on something else.")
     if grounds.changes:
         return Outcome.FAIL, _("No longer: what was approved is not what the register says now.")
     return Outcome.PASS, _("Yes: every signature is there and the gate lets it through.")
@@ -179,6 +183,9 @@ def _steps(grounds: Grounds, yours: Sequence[str], deciders: People) -> Iterator
     release = grounds.release
     if grounds.changes:
         yield {"text": _("Withdraw this release and propose the version again"), "who": release.use_case.owner}
+    for component in grounds.retired:
+        text = _("Declare and propose a version without %(component)s") % {"component": component}
+        yield {"text": text, "who": release.system_version.declared_by}
     for remedy, titles in _remedies(grounds).items():
         yield {"text": remedy, "note": ", ".join(titles), "who": release.system_version.declared_by}
     if grounds.verdict is None:
@@ -204,6 +211,21 @@ def _remedies(grounds: Grounds) -> dict[str, list[str]]:
             name = _(title(row["criterion"]["dimension"]))
             found.setdefault(row["remedy"] or row["explanation"], []).append(name)
     return found
+
+
+def retirements(grounds: Grounds) -> list[dict[str, Any]]:
+    """What of the version is gone or soon will be, each with the day and who said so."""
+    told = {True: _("%(component)s was retired"), False: _("%(component)s will be retired")}
+    return [
+        {
+            "text": told[component in grounds.retired] % {"component": component},
+            "day": component.retires_on,
+            "source": component.retirement_source,
+            "verdict": Outcome.FAIL if component in grounds.retired else Outcome.INCONCLUSIVE,
+            "url": component.get_absolute_url(),
+        }
+        for component in grounds.retiring
+    ]
 
 
 def differences(before: Release | None, after: Release) -> list[str] | None:

@@ -13,7 +13,7 @@ from approvals.models import Release
 from portal import actors
 from portal.access import CAPABILITIES
 from portal.models import Grant, User
-from usecases.models import UseCase
+from usecases.models import Component, UseCase
 
 if TYPE_CHECKING:
     from portal.actors import Actor
@@ -40,6 +40,11 @@ def get_visible_release(actor: "Actor", pk: uuid.UUID) -> Release:
     if found is None:
         raise Http404
     return found
+
+
+def releases_on(component: Component, actor: "Actor") -> QuerySet[Release]:
+    """The releases of versions that run on the component, of use cases this actor may know of, newest first."""
+    return visible_releases(actor).filter(system_version__version_components__component=component).order_by("-id")
 
 
 def releases_of(use_case: UseCase) -> QuerySet[Release]:

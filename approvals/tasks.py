@@ -4,7 +4,7 @@ import uuid
 
 from celery import shared_task
 
-from approvals.actions import attestations, gates
+from approvals.actions import attestations, gates, retirements
 
 
 @shared_task(name="approvals.reevaluate_gates")
@@ -19,3 +19,9 @@ def sweep_stale_gates() -> None:
     gates.sweep()
     attestations.issue_missing()
     gates.fix_criteria_everywhere()
+
+
+@shared_task(name="approvals.watch_retirements")
+def watch_retirements() -> None:
+    """What use cases run on is retired soon: open their work, repeat it, close what is done."""
+    retirements.watch()

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 
-from django.db.models import F, Prefetch, QuerySet, Sum
+from django.db.models import Count, F, Prefetch, QuerySet, Sum
 from django.db.models.functions import Coalesce
 from django.http import Http404
 from django.utils import timezone
 
-from evidence.models import Connector, EvaluationDimension, EvaluationRun, SyncRun, UsageRecord
+from evidence.models import Connector, EvaluationDimension, EvaluationRun, EvaluationScore, SyncRun, UsageRecord
 from portal.actors import Actor
 from usecases.models import SystemVersion, UseCase
 
@@ -45,6 +45,20 @@ def get_visible_run(actor: Actor, pk: uuid.UUID) -> EvaluationRun:
     if found is None:
         raise Http404
     return found
+
+
+def runs_on_set(actor: Actor, name: str, version: str) -> QuerySet[EvaluationRun]:
+    """The current runs on the evaluation set of this name, any version when none is given, newest first."""
+    found = runs_visible_to(actor).filter(dataset_name=name, is_current=True)
+    if version:
+        found = found.filter(dataset_version=version)
+    return found.select_related("use_case", "system_version").order_by("-finished_at", "-id")
+
+
+def cases_by_kind(run: EvaluationRun) -> dict[str, int]:
+    """How many cases of each kind the run judged."""
+    kinds = EvaluationScore.objects.filter(run=run).values_list("item_kind")
+    return dict(kinds.annotate(cases=Count("item_id", distinct=True)).values_list("item_kind", "cases"))
 
 
 def usage_visible_to(actor: Actor) -> QuerySet[UsageRecord]:

@@ -2,13 +2,14 @@
 
 from django.urls import path
 
-from evidence.views import connectors, evidence, hosts, runs
+from evidence.views import connectors, coverage, evidence, hosts, runs
 
 app_name = "evidence"
 CASE = "use-cases/<str:reference>/evidence/"
 CONNECTOR = "connectors/<uuid:pk>/"
 
 urlpatterns = [
+    path("components/<uuid:pk>/coverage/", coverage.coverage, name="component-coverage"),
     path(CASE, evidence.use_case, name="use-case"),
     path(f"{CASE}panel/", evidence.panel, name="panel"),
     path(f"{CASE}runs/<uuid:pk>/", evidence.run, name="run"),

@@ -81,9 +81,9 @@ CAPABILITIES: dict[str, frozenset[str]] = {
     Role.ARCHITECT: frozenset(
         {"view", "register", "edit", "answer", "declare_data", "confirm_checklist", "submit_review"}
     ),
-    Role.ENGINEER: frozenset({"view", "declare_version", "propose_release", "push_evidence"}),
+    Role.ENGINEER: frozenset({"view", "declare_version", "propose_release", "push_evidence", "catalogue"}),
     Role.PLATFORM: frozenset(
-        {"view", "declare_version", "propose_release", "configure_connectors", "sync", "decide_technical"}
+        {"view", "declare_version", "propose_release", "catalogue", "configure_connectors", "sync", "decide_technical"}
     ),
     Role.FINANCE: frozenset({"view"}),
     Role.RISK: frozenset({"view", "see_restricted", "conclude_review", "decide_risk"}),

@@ -160,6 +160,7 @@ CELERY_BEAT_SCHEDULE = {
     "prune": {"task": "portal.prune", "schedule": 3600.0, "options": {"expires": 3500}},
     "connector-schedule": {"task": "evidence.start_due_syncs", "schedule": 15.0, "options": {"expires": 14}},
     "reap-sync-runs": {"task": "evidence.reap_sync_runs", "schedule": 15.0, "options": {"expires": 14}},
+    "watch-retirements": {"task": "approvals.watch_retirements", "schedule": 3600.0, "options": {"expires": 3500}},
     "sweep-stale-gates": {"task": "approvals.sweep_stale_gates", "schedule": 60.0, "options": {"expires": 55}},
 }
 
@@ -349,6 +350,8 @@ SPECTACULAR_SETTINGS = {
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
     # Several inputs have a field named “kind”; their words get names of their own.
     "ENUM_NAME_OVERRIDES": {
+        "ComponentKindEnum": "usecases.choices.ComponentKind",
+        "WorkKindEnum": "usecases.choices.WorkKind",
         "ConnectorKindEnum": "evidence.choices.ConnectorKind",
         "JudgeKindEnum": "evidence.choices.JudgeKind",
     },
@@ -362,18 +365,24 @@ LOGGING_CONFIG = "portal.logs.configure"
 # --- How the floors are wired: by name, so that the ground knows nobody ---------------------------------------------
 
 # Each publishes what is new and returns a line per thing published.
-SHIPPED_CONTENT = ["usecases.actions.content.publish", "approvals.actions.policies.publish"]
+SHIPPED_CONTENT = [
+    "usecases.actions.content.publish",
+    "approvals.actions.policies.publish",
+    "usecases.actions.components.catalogue_declared_versions",
+]
 # Drawn into docs/lifecycles.md.
 LIFECYCLES = [
     "usecases.lifecycle.STAGES",
     "usecases.lifecycle.RISK_REVIEWS",
     "usecases.lifecycle.DATA_USES",
+    "usecases.lifecycle.WORK_ITEMS",
     "approvals.lifecycle.RELEASES",
 ]
 NAVIGATION = [
     ("Home", "home"),
     ("Use cases", "usecases:list"),
     ("Data sources", "usecases:data-sources"),
+    ("Components", "usecases:components"),
     ("Connectors", "evidence:connectors"),
     ("Audit trail", "audit-trail"),
 ]
@@ -388,4 +397,6 @@ USE_CASE_TABS = [
     ("Releases", "approvals:releases"),
     ("History", "usecases:history"),
 ]
+# What the floors above know of a component of this kind; an empty kind stands for every one.
+COMPONENT_PANELS = [("", "approvals:component-releases"), ("evaluation_set", "evidence:component-coverage")]
 USE_CASE_PANELS = ["approvals:panel", "evidence:panel"]

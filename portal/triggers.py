@@ -43,6 +43,18 @@ def frozen(*fields: str, name: str) -> pgtrigger.Trigger:
     )
 
 
+def inserted_only_if(condition: str, *, name: str) -> pgtrigger.Trigger:
+    """Refuses a new row for which the SQL condition on NEW does not hold."""
+    return pgtrigger.Trigger(
+        name=name,
+        operation=pgtrigger.Insert,
+        when=pgtrigger.Before,
+        level=pgtrigger.Row,
+        func=f"IF NOT ({condition}) THEN RAISE EXCEPTION '{name} is violated on %', TG_TABLE_NAME"
+        " USING ERRCODE = 'integrity_constraint_violation'; END IF; RETURN NEW;",
+    )
+
+
 def follows(lifecycle: Lifecycle, field: str) -> pgtrigger.Trigger:
     """Refuses a change of state that the lifecycle's table does not know."""
     return pgtrigger.FSM(name=f"{field}_follows_lifecycle", field=field, transitions=sorted(lifecycle.pairs()))

@@ -84,3 +84,36 @@ class Environment(models.TextChoices):
     DEVELOPMENT = "development", _("Development")
     TEST = "test", _("Test")
     PRODUCTION = "production", _("Production")
+
+
+class ComponentKind(models.TextChoices):
+    """What the catalogue keeps."""
+
+    MODEL = "model", _("Model")
+    PROMPT = "prompt", _("Prompt")
+    AGENT = "agent", _("Agent")
+    TOOL = "tool", _("Tool")
+    MCP_SERVER = "mcp_server", _("MCP server")
+    KNOWLEDGE_INDEX = "knowledge_index", _("Knowledge index")
+    GUARDRAIL = "guardrail", _("Guardrail")
+    EVALUATION_SET = "evaluation_set", _("Evaluation set")
+
+
+class Modality(models.TextChoices):
+    """What a model takes or gives."""
+
+    TEXT = "text", _("Text")
+    IMAGE = "image", _("Image")
+    AUDIO = "audio", _("Audio")
+    VIDEO = "video", _("Video")
+    VECTOR = "vector", _("Vectors")
+
+
+class WorkKind(models.TextChoices):
+    RETIREMENT = "retirement", _("Retirement")
+
+
+class WorkState(models.TextChoices):
+    OPEN = "open", _("Open")
+    DONE = "done", _("Done")
+    DISMISSED = "dismissed", _("Set aside")

@@ -5,14 +5,17 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.core.files.uploadedfile import UploadedFile
 from django.db.models import Q, QuerySet
 from django.utils.translation import gettext_lazy as _
+from rest_framework.exceptions import ParseError
 
 from portal.access import unit_paths_with
 from portal.actors import Actor
+from portal.api.parsers import loads
 from portal.models import BusinessUnit, User
-from usecases.choices import DataClass, Pattern, Stage, TeamRole, Tier
-from usecases.models import DataSource
+from usecases.choices import ComponentKind, DataClass, Modality, Pattern, Stage, TeamRole, Tier
+from usecases.models import Component, DataSource
 
 MAX_TEXT = 4000
 # Room for a manifest with its prompt texts; the request as a whole is bounded by the portal.
@@ -198,3 +201,120 @@ class VersionForm(forms.Form):
         if not isinstance(found, dict):
             raise ValidationError(_("The manifest is a JSON object: it begins with { and ends with }."))
         return found
+
+
+class BillForm(forms.Form):
+    """A bill of materials as a file."""
+
+    bill = forms.FileField(
+        label=_("CycloneDX file"),
+        allow_empty_file=True,
+        widget=forms.FileInput(attrs={"accept": ".json,application/json"}),
+        help_text=_("JSON, with one component of type machine-learning-model. What a manifest cannot hold is listed."),
+    )
+    label = forms.CharField(
+        label=_("Label"), max_length=80, required=False, help_text=_("Empty takes the version the file names.")
+    )
+
+    def clean_bill(self) -> dict[str, Any]:
+        try:
+            found = loads(_bounded(self.cleaned_data["bill"]))
+        except ParseError as error:
+            raise ValidationError(str(error.detail)) from None
+        if not isinstance(found, dict):
+            raise ValidationError(_("The file is a JSON object: it begins with { and ends with }."))
+        return found
+
+
+def _bounded(upload: UploadedFile) -> bytes:
+    if upload.size is None or upload.size > MAX_MANIFEST:
+        raise ValidationError(_("The file is larger than %(size)s bytes.") % {"size": MAX_MANIFEST})
+    body: bytes = upload.read()
+    return body
+
+
+class RepositoryFileForm(forms.Form):
+    """A file that describes a use case beside its code."""
+
+    file = forms.FileField(
+        label=_("File"),
+        allow_empty_file=True,
+        widget=forms.FileInput(attrs={"accept": ".yaml,.yml"}),
+        help_text=_(".ai-use-case.yaml or Backstage’s catalog-info.yaml. The same repository and name update it."),
+    )
+
+    def clean_file(self) -> bytes:
+        return _bounded(self.cleaned_data["file"])
+
+
+class ComponentFilterForm(forms.Form):
+    q = forms.CharField(
+        label=_("Search the components"),
+        required=False,
+        max_length=120,
+        widget=forms.TextInput(attrs={"type": "search", "placeholder": _("Name, provider or version")}),
+    )
+    kind = forms.ChoiceField(required=False, choices=[("", ""), *ComponentKind.choices], widget=forms.HiddenInput)
+    attention = forms.BooleanField(required=False, widget=forms.HiddenInput)
+    provider = forms.CharField(label=_("Provider"), required=False, max_length=80)
+
+
+class ComponentForm(forms.Form):
+    """What is known about a component and may change."""
+
+    description = text_field(_("What it is"), rows=3, required=False)
+    licence = forms.CharField(label=_("Licence"), max_length=200, required=False)
+    deployment = forms.CharField(label=_("Deployment name"), max_length=200, required=False)
+    endpoint = forms.CharField(label=_("Endpoint"), max_length=500, required=False)
+    region = forms.CharField(label=_("Region"), max_length=80, required=False)
+    modalities = forms.MultipleChoiceField(
+        label=_("Takes and gives"),
+        choices=Modality.choices,
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+    )
+    acts_as = forms.CharField(
+        label=_("Acts as"),
+        max_length=200,
+        required=False,
+        help_text=_("The account or application registration under which it reaches other systems."),
+    )
+    card = forms.URLField(label=_("Link to its card"), max_length=500, required=False, assume_scheme="https")
+    parts = forms.ModelMultipleChoiceField(
+        Component.objects.none(),
+        label=_("Its tools"),
+        required=False,
+        help_text=_("The tools and MCP servers this agent may use."),
+        widget=forms.SelectMultiple(attrs={"size": 6}),
+    )
+
+    def __init__(self, actor: Actor, kind: str, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if kind in ("", ComponentKind.AGENT):
+            tools = Component.objects.visible_to(actor).filter(kind__in=[ComponentKind.TOOL, ComponentKind.MCP_SERVER])
+            self.fields["parts"].queryset = tools.order_by("name", "id")  # type: ignore[attr-defined]
+        else:
+            del self.fields["parts"]
+        if kind not in ("", ComponentKind.MODEL):
+            del self.fields["modalities"]
+
+
+class NewComponentForm(ComponentForm):
+    kind = forms.ChoiceField(label=_("Kind"), choices=ComponentKind.choices, initial=ComponentKind.AGENT)
+    name = forms.CharField(label=_("Name"), max_length=200)
+    provider = forms.CharField(label=_("Provider"), max_length=200, required=False)
+    version = forms.CharField(label=_("Version"), max_length=200, required=False)
+
+    field_order = ("kind", "name", "provider", "version")
+
+
+class RetirementForm(forms.Form):
+    retires_on = forms.DateField(
+        label=_("Retired on"),
+        required=False,
+        widget=forms.DateInput(attrs={"type": "date"}),
+        help_text=_("Empty takes the day back."),
+    )
+    source = forms.CharField(
+        label=_("Who announced it?"), max_length=500, help_text=_("A link or a sentence that others can follow.")
+    )

@@ -1,7 +1,7 @@
 """Which states exist in the register and which verb leads where."""
 
 from portal.lifecycle import Lifecycle, Transition
-from usecases.choices import DataUseState, ReviewState, Stage
+from usecases.choices import DataUseState, ReviewState, Stage, WorkState
 
 STAGES = Lifecycle(
     name="use case",
@@ -50,4 +50,15 @@ DATA_USES = Lifecycle(
         ),
     ),
     terminal=(),
+)
+
+WORK_ITEMS = Lifecycle(
+    name="work item",
+    initial=WorkState.OPEN,
+    states=tuple(WorkState.values),
+    transitions=(
+        Transition("finish_work_item", WorkState.OPEN, WorkState.DONE, "work_item.done"),
+        Transition("dismiss_work_item", WorkState.OPEN, WorkState.DISMISSED, "work_item.dismissed"),
+    ),
+    terminal=(WorkState.DONE, WorkState.DISMISSED),
 )

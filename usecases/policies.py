@@ -2,13 +2,21 @@
 
 from django.utils.translation import gettext as _
 
-from portal.access import Reason, Ruling, capabilities_anywhere, capabilities_at, rule, unless
+from portal.access import (
+    Reason,
+    Ruling,
+    capabilities_anywhere,
+    capabilities_at,
+    organisation_capabilities,
+    rule,
+    unless,
+)
 from portal.actors import Actor
 from portal.models import BusinessUnit, User
 from usecases.checklists import ItemStatus
-from usecases.choices import DataUseState, ReviewState, Stage, TeamRole, Tier
+from usecases.choices import DataUseState, ReviewState, Stage, TeamRole, Tier, WorkState
 from usecases.classification import TIERS, Classification, lowest_residual_tier
-from usecases.models import ChecklistConfirmation, DataUse, RiskReview, UseCase, UseCaseUserPermission
+from usecases.models import ChecklistConfirmation, DataUse, RiskReview, UseCase, UseCaseUserPermission, WorkItem
 
 # What a part on one use case's team gives there.
 TEAM_CAPABILITIES: dict[str, frozenset[str]] = {
@@ -299,6 +307,25 @@ def may_declare_version(actor: Actor, use_case: UseCase) -> Ruling:
         "Declaring a version needs a part as engineering or platform on the team, or the role of engineer or platform."
     )
     return rule([_able(actor, use_case, "declare_version", "not_declaring_versions", text), _running(use_case)])
+
+
+def may_catalogue(actor: Actor) -> Ruling:
+    """Add a component, say what is known about it, set its retirement: it concerns every use case that runs on it."""
+    text = _("The catalogue is kept by platform and engineers: it needs one of these roles for the whole organisation.")
+    able = "catalogue" in organisation_capabilities(actor)
+    return rule([_person(actor), unless(able, "not_cataloguer", text)])
+
+
+def may_dismiss_work_item(actor: Actor, item: WorkItem) -> Ruling:
+    """Setting work aside is its owner's decision, or an architect's, with a reason."""
+    text = _("Setting this aside needs a part as owner on the team, or the role of architect.")
+    return rule(
+        [
+            _person(actor),
+            _able(actor, item.use_case, "submit_review", "not_owner", text),
+            unless(item.state == WorkState.OPEN, "work_ended", _("This work has ended already."), conflict=True),
+        ]
+    )
 
 
 def may_stop_use_case(actor: Actor, use_case: UseCase) -> Ruling:

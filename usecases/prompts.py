@@ -1,6 +1,6 @@
 """What was written differently: the texts of two versions' prompts, compared line by line."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import Any
@@ -24,6 +24,41 @@ class PromptDifference:
 
     name: str
     lines: tuple[Line, ...]
+
+    @property
+    def sides(self) -> "Sides":
+        return sides_of(self.lines)
+
+
+@dataclass(frozen=True)
+class Sides:
+    """Two texts side by side: as many lines at the left as at the right; where one has nothing, its kind is gap."""
+
+    left: tuple[Line, ...]
+    right: tuple[Line, ...]
+
+
+def sides_of(lines: Iterable[Line]) -> Sides:
+    """What was removed stands opposite of what was added in its place."""
+    left: list[Line] = []
+    right: list[Line] = []
+    for line in (*lines, Line("same", "")):
+        if line.kind == "same":
+            short, long = sorted((left, right), key=len)
+            short.extend(Line("gap", "") for _each in range(len(long) - len(short)))
+            left.append(line)
+            right.append(line)
+        else:
+            (left if line.kind == "removed" else right).append(line)
+    return Sides(tuple(left[:-1]), tuple(right[:-1]))
+
+
+def compare_texts(name: str, before: str, after: str) -> PromptDifference | None:
+    """Two texts known by their hashes; None when one of them is not stored. At most one query."""
+    texts = dict(PromptText.objects.filter(sha256__in={before, after}).values_list("sha256", "text"))
+    if before not in texts or after not in texts:
+        return None
+    return PromptDifference(name, _lines(texts[before], texts[after]))
 
 
 def prompt_differences(old: dict[str, Any], new: dict[str, Any]) -> list[PromptDifference]:

@@ -7,7 +7,7 @@ ordered and limited, before the arms join.
 
 import re
 import uuid
-from datetime import datetime
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Self, cast
 
 from django.apps import apps
@@ -22,7 +22,7 @@ from portal.actors import Actor
 from portal.models import BusinessUnit, User
 
 if TYPE_CHECKING:
-    from usecases.models import DataSource, UseCase  # noqa: F401 - named in quotes below
+    from usecases.models import Component, DataSource, UseCase, WorkItem  # noqa: F401 - named in quotes below
 
 _REFERENCE = re.compile(r"(?i)uc-?(\d{1,9})")
 _WORD = re.compile(r"\w+")
@@ -157,6 +157,69 @@ class DataSourceQuerySet(models.QuerySet["DataSource"]):
         if actor.person is None or not actor.person.is_active:
             return self.none()
         return self.filter(owner_id=actor.person.pk)
+
+
+class ComponentQuerySet(models.QuerySet["Component"]):
+    def visible_to(self, actor: Actor) -> Self:
+        """What runs in a use case this actor may know of, and what a person put into the catalogue.
+
+        A component known from hidden use cases only would tell of them, so it is as hidden as they are.
+        """
+        arms = _arms(actor)
+        if arms is None:
+            return self
+        if not arms or not ("view" in capabilities_anywhere(actor) or _is_on_a_team(actor)):
+            return self.none()
+        cases = apps.get_model("usecases", "UseCase")
+        links = apps.get_model("usecases", "VersionComponent")
+        seen = _joined([cases._default_manager.filter(arm) for arm in arms])
+        running = links._default_manager.filter(use_case_id__in=seen).values("component_id")
+        catalogued = self.model._default_manager.filter(catalogued_at__isnull=False).values("id")
+        return self.filter(id__in=running.union(catalogued, all=True))
+
+    def get_visible(self, actor: Actor, pk: uuid.UUID) -> "Component":
+        """The component with this id, or 404."""
+        found = self.visible_to(actor).filter(pk=pk).first()
+        if found is None:
+            raise Http404
+        return found
+
+    def narrowed(self, *, q: str = "", kind: str = "", provider: str = "", retiring_by: date | None = None) -> Self:
+        """The list's filters, the same for page and API; each word of `q` is part of name, provider or version."""
+        found = self
+        for word in q.split()[:8]:
+            found = found.filter(Q(name__icontains=word) | Q(provider__icontains=word) | Q(version__icontains=word))
+        if kind:
+            found = found.filter(kind=kind)
+        if provider:
+            found = found.filter(provider__iexact=provider)
+        return found if retiring_by is None else found.filter(retires_on__lte=retiring_by)
+
+    def page(self, after: str, size: int) -> tuple[list[Any], str]:
+        """(a page by name, the key of the next page or ""); a key no page handed out gives nothing."""
+        found = self.order_by("name", "id")
+        if after:
+            name, _mark, row_id = after.rpartition("_")
+            try:
+                pk = uuid.UUID(row_id)
+            except ValueError:
+                return [], ""
+            found = found.filter(name__gte=name).exclude(name=name, id__lte=pk)
+        rows = list(found[: size + 1])
+        return rows[:size], f"{rows[size - 1].name}_{rows[size - 1].pk}" if len(rows) > size else ""
+
+    def lock(self, component: "Component") -> "Component":
+        return self.select_for_update(of=("self",)).get(pk=component.pk)
+
+
+class WorkItemQuerySet(models.QuerySet["WorkItem"]):
+    def visible_to(self, actor: Actor) -> Self:
+        """The work of use cases this actor may know of."""
+        cases = apps.get_model("usecases", "UseCase")
+        return self.filter(use_case_id__in=cases._default_manager.visible_to(actor).values("id"))
+
+    def open(self) -> Self:
+        return self.filter(state="open")
 
 
 def _is_on_a_team(actor: Actor) -> bool:

@@ -2,12 +2,13 @@
 
 from django.urls import path
 
-from usecases.views import checklist, data, discovery, register, risk, use_case, versions
+from usecases.views import checklist, components, data, discovery, register, risk, use_case, versions, work_items
 
 app_name = "usecases"
 urlpatterns = [
     path("use-cases/", register.use_cases, name="list"),
     path("use-cases/new/", register.register, name="register"),
+    path("use-cases/from-file/", register.from_file, name="register-from-file"),
     path("use-cases/similar/", register.similar, name="similar"),
     path("use-cases/<str:reference>/", use_case.detail, name="detail"),
     path("use-cases/<str:reference>/edit/", use_case.edit, name="edit"),
@@ -26,7 +27,15 @@ urlpatterns = [
     path("use-cases/<str:reference>/risk/<int:number>/conclude/", risk.conclude, name="conclude-review"),
     path("use-cases/<str:reference>/risk/<int:number>/return/", risk.return_review, name="return-review"),
     path("use-cases/<str:reference>/versions/", versions.versions, name="versions"),
+    path("use-cases/<str:reference>/versions/from-bom/", versions.from_bom, name="version-from-bom"),
     path("use-cases/<str:reference>/versions/<int:number>/", versions.version, name="version"),
+    path("components/", components.catalogue, name="components"),
+    path("components/new/", components.new_component, name="new-component"),
+    path("components/<uuid:pk>/", components.component, name="component"),
+    path("components/<uuid:pk>/edit/", components.edit, name="edit-component"),
+    path("components/<uuid:pk>/retirement/", components.retirement, name="retire-component"),
+    path("components/<uuid:pk>/compare/<uuid:other>/", components.compare, name="compare-prompts"),
+    path("work-items/<uuid:pk>/dismiss/", work_items.dismiss, name="dismiss-work-item"),
     path("data-uses/<uuid:pk>/approve/", data.approve, name="approve-data-use"),
     path("data-uses/<uuid:pk>/refuse/", data.refuse, name="refuse-data-use"),
     path("data-sources/", data.data_sources, name="data-sources"),

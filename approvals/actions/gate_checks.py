@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, time
 from typing import Any
 
 import structlog
@@ -31,12 +31,13 @@ from approvals.choices import ReleaseState
 from approvals.grounds import Grounds, grounds_of
 from approvals.measurements import evidence_of
 from approvals.models import Attestation, Release
-from approvals.policies import eligible, gate_reason, may_ask_gate
+from approvals.policies import eligible, gate_reason, may_ask_gate, retired_reason
 from approvals.querysets import standing_release
 from portal import actors
 from portal.access import Reason, require, unless
 from portal.actors import Actor
 from portal.models import AuditEvent
+from usecases.catalogue import is_retired
 from usecases.choices import Stage
 from usecases.models import UseCase
 from usecases.policies import capabilities
@@ -80,6 +81,8 @@ class Found:
     standing: tuple[Reason, ...]
     asked: tuple[Reason, ...]
     attestation: Attestation | None
+    # When something the version runs on is gone; no answer is good for longer.
+    ends_at: datetime | None = None
 
 
 def check(
@@ -135,8 +138,16 @@ def _find(actor: Actor, reference: str, environment: str, digest: str, artifacts
         text = _("No release is approved for this environment. Propose one and have it approved.")
         return Found(now, use_case, None, (Reason("no_release", text),), (), None)
     attestation = Attestation.objects.filter(release=release).order_by("-issued_at").first()
-    standing = tuple(_standing_reasons(release, attestation, now))
-    return Found(now, use_case, release, standing, tuple(_asked_reasons(release, digest, artifacts)), attestation)
+    grounds = grounds_of(release, fresh=True)
+    standing = tuple(_standing_reasons(release, grounds, attestation, now))
+    asked = tuple(_asked_reasons(release, digest, artifacts))
+    return Found(now, use_case, release, standing, asked, attestation, _ends_at(grounds))
+
+
+def _ends_at(grounds: Grounds) -> datetime | None:
+    """The midnight in UTC at which the first of its parts is gone."""
+    days = [each.retires_on for each in grounds.retiring if each.retires_on is not None]
+    return datetime.combine(min(days), time.min, UTC) if days else None
 
 
 def _use_case(actor: Actor, reference: str) -> UseCase | None:
@@ -149,9 +160,10 @@ def _use_case(actor: Actor, reference: str) -> UseCase | None:
     return found
 
 
-def _standing_reasons(release: Release, attestation: Attestation | None, now: datetime) -> Iterator[Reason]:
+def _standing_reasons(
+    release: Release, grounds: Grounds, attestation: Attestation | None, now: datetime
+) -> Iterator[Reason]:
     """Everything that speaks against the release that stands, whoever asks."""
-    grounds = grounds_of(release, fresh=True)
     expired = release.expires_at is None or release.expires_at <= now
     suspended = release.state == ReleaseState.SUSPENDED
     checks = [
@@ -178,6 +190,7 @@ def _standing_reasons(release: Release, attestation: Attestation | None, now: da
             _("What was approved is not what the register says now: %(changes)s")
             % {"changes": " ".join(grounds.changes)},
         ),
+        retired_reason([each for each in grounds.retiring if is_retired(each, now)]),
         unless(
             attestation is not None and attestation.expires_at > now,
             "no_attestation",
@@ -231,7 +244,7 @@ def _reply(
     allow = not reasons and found.release is not None
     expires_at = found.now + GATE_REPLY_LIFETIME
     if allow and found.release is not None and found.release.expires_at is not None:
-        expires_at = min(expires_at, found.release.expires_at)
+        expires_at = min(expires_at, found.release.expires_at, found.ends_at or expires_at)
     attestation = found.attestation if allow else None
     statement = gate_reply_statement(
         GateReplyFacts(

@@ -13,5 +13,6 @@ urlpatterns = [
     path("releases/<uuid:pk>/withdraw/", views.Withdraw.as_view(), name="api-release-withdraw"),
     path("releases/<uuid:pk>/verdict/", views.VerdictOfRelease.as_view(), name="api-release-verdict"),
     path("releases/<uuid:pk>/attestations/", views.AttestationsOfRelease.as_view(), name="api-release-attestations"),
+    path("components/<uuid:pk>/releases/", views.ComponentReleases.as_view(), name="api-component-releases"),
     path("gate/check/", views.GateCheck.as_view(), name="api-gate-check"),
 ]

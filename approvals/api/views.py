@@ -20,12 +20,12 @@ from approvals.choices import DecisionKind, ReleaseState
 from approvals.grounds import newest_verdict
 from approvals.models import Attestation, Release
 from approvals.policies import only_lane_of
-from approvals.querysets import get_visible_release, visible_releases
+from approvals.querysets import get_visible_release, releases_on, visible_releases
 from portal.api.authentication import actor_of
 from portal.api.idempotency import idempotent
 from portal.api.serializers import StrictSerializer
 from usecases.choices import Environment
-from usecases.models import SystemVersion, UseCase
+from usecases.models import Component, SystemVersion, UseCase
 
 
 class DigestMissing(exceptions.APIException):
@@ -81,6 +81,20 @@ class Releases(ListAPIView[Release]):
             actor=actor, use_case=use_case, version=version, environment=asked["environment"], note=asked["note"]
         )
         return _told(request, release.pk, status=201)
+
+
+class ComponentReleases(ListAPIView[Release]):
+    serializer_class = serializers.ReleaseOutput
+    queryset = Release.objects.none()
+
+    def get_queryset(self) -> QuerySet[Release]:
+        actor = actor_of(self.request)
+        component = Component.objects.get_visible(actor, self.kwargs["pk"])
+        return releases_on(component, actor).prefetch_related("decisions__person")
+
+    @extend_schema(operation_id="list_releases_on_component")
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        return super().get(request, *args, **kwargs)
 
 
 class ReleaseDetail(APIView):

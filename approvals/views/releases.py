@@ -159,6 +159,7 @@ def _page(
         "differences": presentation.differences(before, found),
         "prompt_changes": presentation.prompt_changes(before, found),
         "changes": grounds.changes,
+        "retirements": presentation.retirements(grounds),
         "ballots": [_ballot(actor, grounds, key, form) for key in _ballot_lanes(actor, grounds, yours)],
         "may_withdraw": may_withdraw_release(actor, found),
         "withdrawal": WithdrawalForm(),

@@ -55,6 +55,11 @@ class EvaluationRun(Audited):
                 name="evaluation_run_of_version",
                 condition=Q(is_current=True),
             ),
+            models.Index(
+                fields=["dataset_name", "-finished_at", "-id"],
+                name="evaluation_run_on_set",
+                condition=Q(is_current=True),
+            ),
         ]
         triggers = [
             frozen(

@@ -39,10 +39,14 @@ from tests.approvals.story import approved
 from tests.cast import Cast, assemble
 from tests.evidence.scenes import case, recorded, usage, version_of
 from tests.usecases.scenes import MODERATE, cleared, registered, source_of
+from usecases.actions.components import catalogue_component, set_retirement
 from usecases.actions.data_sources import request_data_use
 from usecases.actions.discovery import answer_question
 from usecases.actions.registration import edit_use_case
+from usecases.actions.retirements import review_retirements
 from usecases.actions.risk_reviews import conclude_risk_review, submit_risk_review
+from usecases.catalogue import components_of, todays_date
+from usecases.models import SystemVersion, WorkItem
 
 PEOPLE = ("olivia", "arno", "rafael", "amina", "sam", "priya", "leo", "dev", "petra", "fiona", "aud", "otto", "admin")
 MACHINES = ("pipeline", "ingest")
@@ -149,8 +153,23 @@ def _first(world: World) -> None:
     release = propose_release(actor=cast.actor("dev"), use_case=use_case, version=version, environment="test")
     _keep(world, data_use=use, data_source=source, run=run, release=release, notice=Notice.objects.first())
     spare = source_of(cast, name="Tariffs of last year")
+    _components(world, version)
     _keep(world, version=version, unit=use_case.unit, spare_source=spare)
     world.pks["digest"] = version.digest
+
+
+def _components(world: World, version: SystemVersion) -> None:
+    """Its model is retired soon, so there is work; an agent was added by hand; its prompt reads twice."""
+    dev = world.cast.actor("dev")
+    found = {component.kind: component for component in components_of(version)}
+    day = todays_date() + timedelta(days=100)
+    set_retirement(actor=dev, component=found["model"], retires_on=day, source="The provider's page.")
+    review_retirements(released=[version.pk])
+    agent = catalogue_component(actor=dev, kind="agent", name="Desk agent", version="1")
+    golden = catalogue_component(actor=dev, kind="evaluation_set", name="golden", version="3")
+    _keep(world, evaluation_set=golden)
+    item = WorkItem.objects.get()
+    _keep(world, component=found["model"], prompt=found["prompt"], agent=agent, work_item=item)
 
 
 def _second(world: World) -> None:
@@ -165,7 +184,10 @@ def _second(world: World) -> None:
     conclude_risk_review(actor=cast.actor("rafael"), review=review, tier=review.proposed_tier, rationale="As proposed.")
     source = source_of(cast, name="Ledger")
     use = request_data_use(actor=fiona, use_case=use_case, data_source=source, purpose="To read.")
-    version = version_of(cast, use_case)
+    secret = {"name": "system", "version": "1", "text": "Read the ledger."}
+    version = version_of(cast, use_case, prompts=[secret])
+    prompt = next(component for component in components_of(version) if component.kind == "prompt")
+    _keep(world, hidden_component=prompt)
     run = recorded(cast.actor("ingest"), version).run
     release = propose_release(actor=dev, use_case=version.use_case, version=version, environment="test")
     edit_use_case(actor=fiona, use_case=use_case, restricted=True)

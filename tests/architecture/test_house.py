@@ -29,6 +29,8 @@ OWN_ROOMS = {
     },
     "usecases": {
         "classification", "risk_scheme", "manifests",  # pure: tiers and the method behind them, canonical manifests
+        "cataloguing", "bills", "repository_files",  # pure: components of a manifest, bills of materials, files in YAML
+        "catalogue",  # reading: what runs on which component
         "checklists", "questionnaires", "reviews", "next_steps", "prompts",  # reading: what is so, for the rooms above
     },
     "evidence": {

@@ -12,7 +12,15 @@ from approvals.models import Release, Verdict
 from evidence.models import EvaluationDimension, EvaluationRun, UsageRecord
 from portal.models import Notice
 from tests.access.world import World
-from usecases.models import DataUse, Fact, SystemVersion, UseCase, UseCaseUserPermission
+from usecases.models import (
+    DataUse,
+    Fact,
+    SystemVersion,
+    UseCase,
+    UseCaseUserPermission,
+    VersionComponent,
+    WorkItem,
+)
 
 
 @transaction.atomic
@@ -25,6 +33,9 @@ def grow_to(world: World, wanted: int) -> None:
     version = SystemVersion.objects.get(use_case=first)
     versions = {row.use_case_id: row.pk for row in each(version, cases)}
     for table in (DataUse, Fact, UsageRecord):
+        for row in table.objects.filter(use_case=first):
+            each(row, cases, versions)
+    for table in (VersionComponent, WorkItem):
         for row in table.objects.filter(use_case=first):
             each(row, cases, versions)
     for row in UseCaseUserPermission.objects.filter(content_object=first):

@@ -23,7 +23,11 @@ FEW, MANY = 10, 1_000
 MOST_ON_A_LIST, MOST_ON_A_USE_CASE = 8, 12
 # Pages that may ask more, and why.
 MORE_FOR_A_REASON = {
-    "approvals:release": (13, "claim, evidence with its runs, contributors, signatures, and who else may sign"),
+    "approvals:release": (
+        14,
+        "claim, evidence with its runs, contributors, signatures, retirements, other signers",
+    ),
+    "home": (9, "four kinds of things that wait, what one owns, and what one was told"),
 }
 Counts = dict[str, int]
 
@@ -104,7 +108,8 @@ NEVER_A_PAGE = {
 
 def test_a_list_asks_no_more_than_eight_queries(counts: dict[int, Counts]) -> None:
     lists = {label(row) for row, _caller in ASKED if not row.kwargs}
-    assert {name: n for name, n in counts[FEW].items() if name in lists and n > MOST_ON_A_LIST} == {}
+    most = {name: MORE_FOR_A_REASON.get(name.partition(" ")[2], (MOST_ON_A_LIST, ""))[0] for name in lists}
+    assert {name: n for name, n in counts[FEW].items() if name in lists and n > most[name]} == {}
 
 
 def test_a_page_of_one_use_case_asks_no_more_than_twelve(counts: dict[int, Counts]) -> None:

@@ -10,6 +10,7 @@ from portal.access import require
 from portal.actors import Actor
 from portal.audit import record
 from usecases import policies
+from usecases.actions.components import link_components
 from usecases.manifests import normalise
 from usecases.models import PromptText, SystemVersion, UseCase
 
@@ -39,6 +40,7 @@ def declare_version(*, actor: Actor, use_case: UseCase, label: str, manifest: Ma
         declared_by=actor.person,
         declared_by_account=actor.account,
     )
+    link_components([version])
     record(
         actor,
         "system_version.declared",

@@ -12,6 +12,7 @@ from portal.api.serializers import StrictSerializer
 from portal.models import BusinessUnit, User
 from usecases.choices import DataClass, Pattern, Stage, Tier
 from usecases.models import Answer, DataSource, DataUse, RiskReview, SystemVersion, UseCase
+from usecases.repository_files import MAX_BYTES
 
 MAX_TEXT = 4000
 
@@ -111,6 +112,12 @@ class UseCaseOut(serializers.ModelSerializer[UseCase]):
         read_only_fields = fields
 
 
+class FileIn(StrictSerializer):
+    """`content` is the text of the file, in YAML."""
+
+    content = serializers.CharField(max_length=MAX_BYTES, trim_whitespace=False)
+
+
 class VersionIn(StrictSerializer):
     label = serializers.CharField(max_length=80)  # type: ignore[assignment]
     manifest = serializers.DictField()
@@ -130,6 +137,30 @@ class VersionOut(serializers.ModelSerializer[SystemVersion]):
     def get_declared_by(self, version: SystemVersion) -> dict[str, str]:
         author = version.declared_by or version.declared_by_account
         return {"id": str(author.pk), "name": author.name} if author else {}
+
+
+class BillIn(StrictSerializer):
+    """`bill` is a CycloneDX document as JSON; `label` defaults to the version it names."""
+
+    label = serializers.CharField(max_length=80, required=False, default="")  # type: ignore[assignment]
+    bill = serializers.DictField()
+
+
+class VersionFromBillOut(serializers.Serializer[Any]):
+    """`not_expressed` lists what of the bill a manifest cannot hold."""
+
+    version = VersionOut()
+    not_expressed = serializers.ListField(child=serializers.CharField())
+
+
+class UseCaseFromFileOut(serializers.Serializer[Any]):
+    """`version` is null when the file declares none; `notes` say what of the file was not taken over."""
+
+    use_case = UseCaseOut()
+    created = serializers.BooleanField()
+    changed = serializers.BooleanField()
+    version = VersionOut(allow_null=True)
+    notes = serializers.ListField(child=serializers.CharField())
 
 
 class AnswerIn(StrictSerializer):

@@ -2,14 +2,17 @@
 
 from django.urls import path
 
-from usecases.api import use_cases, work
+from usecases.api import components, use_cases, work
 
 CASE = "use-cases/<str:reference>/"
 urlpatterns = [
     path("use-cases/", use_cases.UseCases.as_view(), name="api-use-cases"),
+    path("use-cases/from-file/", use_cases.UseCaseFromFile.as_view(), name="api-use-case-from-file"),
     path(CASE, use_cases.UseCaseDetail.as_view(), name="api-use-case"),
     path(f"{CASE}versions/", use_cases.Versions.as_view(), name="api-versions"),
     path(f"{CASE}versions/<int:number>/", use_cases.VersionDetail.as_view(), name="api-version"),
+    path(f"{CASE}versions/from-bom/", use_cases.VersionFromBill.as_view(), name="api-version-from-bom"),
+    path(f"{CASE}versions/<int:number>/bom/", use_cases.VersionBill.as_view(), name="api-version-bom"),
     path(f"{CASE}answers/", work.Answers.as_view(), name="api-answers"),
     path(f"{CASE}answers/<slug:question>/", work.AnswerDetail.as_view(), name="api-answer"),
     path(f"{CASE}data-uses/", work.DataUses.as_view(), name="api-data-uses"),
@@ -19,6 +22,12 @@ urlpatterns = [
     path(f"{CASE}risk-reviews/", work.RiskReviews.as_view(), name="api-risk-reviews"),
     path(f"{CASE}risk-reviews/<int:number>/conclude/", work.ConcludeRiskReview.as_view(), name="api-conclude-review"),
     path(f"{CASE}risk-reviews/<int:number>/return/", work.ReturnRiskReview.as_view(), name="api-return-review"),
+    path("components/", components.Components.as_view(), name="api-components"),
+    path("components/<uuid:pk>/", components.ComponentDetail.as_view(), name="api-component"),
+    path("components/<uuid:pk>/uses/", components.ComponentUses.as_view(), name="api-component-uses"),
+    path("components/<uuid:pk>/retirement/", components.ComponentRetirement.as_view(), name="api-component-retirement"),
+    path("work-items/", components.WorkItems.as_view(), name="api-work-items"),
+    path("work-items/<uuid:pk>/dismiss/", components.DismissWorkItem.as_view(), name="api-dismiss-work-item"),
     path("data-sources/", work.DataSources.as_view(), name="api-data-sources"),
     path("data-uses/<uuid:pk>/approve/", work.ApproveDataUse.as_view(), name="api-approve-data-use"),
     path("data-uses/<uuid:pk>/refuse/", work.RefuseDataUse.as_view(), name="api-refuse-data-use"),

@@ -6,6 +6,7 @@ from django.db.models import QuerySet
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.generics import ListAPIView
@@ -15,18 +16,25 @@ from rest_framework.views import APIView
 
 from portal.api.authentication import actor_of
 from portal.api.idempotency import idempotent
+from usecases.actions.bills import bill_of, declare_from_bill
 from usecases.actions.registration import edit_use_case, register_use_case
+from usecases.actions.repository_files import register_from_file
 from usecases.actions.versions import declare_version
 from usecases.api.serializers import (
+    BillIn,
+    FileIn,
     RegistrationIn,
     UseCaseChange,
     UseCaseFilter,
+    UseCaseFromFileOut,
     UseCaseOut,
+    VersionFromBillOut,
     VersionIn,
     VersionOut,
 )
 from usecases.manifests import ManifestError
 from usecases.models import SystemVersion, UseCase
+from usecases.repository_files import FileError
 
 FILTERS = ("q", "stage", "tier", "pattern", "owner", "unit")
 
@@ -79,6 +87,23 @@ class UseCases(ListAPIView[UseCase]):
         )
 
 
+class UseCaseFromFile(APIView):
+    @extend_schema(
+        tags=["use cases"],
+        summary="Register from a file of a repository, or update what it registered; all of it or nothing",
+        request=FileIn,
+        responses={200: UseCaseFromFileOut, 201: UseCaseFromFileOut},
+    )
+    @idempotent
+    def post(self, request: Request) -> Response:
+        values = valid(FileIn(data=request.data))
+        try:
+            reading = register_from_file(actor=actor_of(request), body=values["content"].encode())
+        except FileError as error:
+            raise serializers.ValidationError({"content": error.sentences()}) from None
+        return Response(UseCaseFromFileOut(reading).data, status=201 if reading.created else 200)
+
+
 class UseCaseDetail(APIView):
     @extend_schema(tags=["use cases"], summary="One use case", responses=UseCaseOut)
     def get(self, request: Request, reference: str) -> Response:
@@ -117,11 +142,49 @@ class Versions(ListAPIView[SystemVersion]):
         try:
             version = declare_version(actor=actor_of(request), use_case=use_case, **values)
         except ManifestError as error:
-            faults: dict[str, list[str]] = {}
-            for path, message in error.errors:
-                faults.setdefault(f"manifest.{path}" if path else "manifest", []).append(message)
-            raise serializers.ValidationError(faults) from None
+            raise refused(error, "manifest") from None
         return Response(VersionOut(version).data, status=201 if version.declared_at >= started else 200)
+
+
+def refused(error: ManifestError, under: str) -> serializers.ValidationError:
+    """The manifest's faults as the API tells them, each under its place."""
+    faults: dict[str, list[str]] = {}
+    for path, message in error.errors:
+        faults.setdefault(f"{under}.{path}" if path else under, []).append(message)
+    return serializers.ValidationError(faults)
+
+
+class VersionFromBill(APIView):
+    @extend_schema(
+        tags=["versions"],
+        summary="Declare a version from a CycloneDX bill of materials; what it cannot express is listed",
+        request=BillIn,
+        responses={200: VersionFromBillOut, 201: VersionFromBillOut},
+    )
+    @idempotent
+    def post(self, request: Request, reference: str) -> Response:
+        use_case, started = visible(request, reference), timezone.now()
+        values = valid(BillIn(data=request.data))
+        try:
+            version, left = declare_from_bill(actor=actor_of(request), use_case=use_case, **values)
+        except ManifestError as error:
+            raise refused(error, "bill") from None
+        body = {"version": VersionOut(version).data, "not_expressed": left}
+        return Response(body, status=201 if version.declared_at >= started else 200)
+
+
+class VersionBill(APIView):
+    @extend_schema(
+        tags=["versions"],
+        summary="One version as a CycloneDX 1.6 bill of materials",
+        responses={200: OpenApiTypes.OBJECT},
+    )
+    def get(self, request: Request, reference: str, number: int) -> Response:
+        use_case = visible(request, reference)
+        found: SystemVersion = get_object_or_404(SystemVersion, use_case=use_case, number=number)
+        found.use_case = use_case
+        name = f"{reference}-version-{number}.cdx.json"
+        return Response(bill_of(found), headers={"Content-Disposition": f'attachment; filename="{name}"'})
 
 
 class VersionDetail(APIView):

@@ -1,9 +1,11 @@
 """What the AI is, what it touches, and what could go wrong."""
 
 from usecases.models.checklist import ChecklistConfirmation
+from usecases.models.component import Component, VersionComponent, WorkItem
 from usecases.models.data_source import DataSource, DataUse
 from usecases.models.fact import Fact
 from usecases.models.questionnaire import Answer, Questionnaire
+from usecases.models.repository_record import RepositoryRecord
 from usecases.models.risk_review import RiskReview
 from usecases.models.system_version import PromptText, SystemVersion
 from usecases.models.team import UseCaseGroupPermission, UseCaseUserPermission
@@ -12,14 +14,18 @@ from usecases.models.use_case import UseCase
 __all__ = [
     "Answer",
     "ChecklistConfirmation",
+    "Component",
     "DataSource",
     "DataUse",
     "Fact",
     "PromptText",
     "Questionnaire",
+    "RepositoryRecord",
     "RiskReview",
     "SystemVersion",
     "UseCase",
     "UseCaseGroupPermission",
     "UseCaseUserPermission",
+    "VersionComponent",
+    "WorkItem",
 ]

@@ -1,5 +1,6 @@
 """The register: the list of use cases, and registering one more."""
 
+from typing import Any
 from urllib.parse import urlencode
 
 from django.contrib import messages
@@ -9,10 +10,13 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from portal import htmx
+from portal.http import form_only
 from usecases import policies
 from usecases.actions.registration import register_use_case
-from usecases.forms import FilterForm, RegisterForm
+from usecases.actions.repository_files import Reading, register_from_file
+from usecases.forms import FilterForm, RegisterForm, RepositoryFileForm
 from usecases.models import UseCase
+from usecases.repository_files import FileError
 from usecases.views.frame import actor_of, carried_out, posted
 
 PAGE = 50
@@ -61,14 +65,45 @@ def register(request: HttpRequest) -> HttpResponse:
         status = 403 if request.method == "POST" else 200
         return render(request, "usecases/register.html", {"ruling": ruling}, status=status)
     form = RegisterForm(actor, posted(request))
+    given: dict[str, Any] = {"form": form, "ruling": ruling, "file_form": RepositoryFileForm(auto_id="file_%s")}
     if request.method == "POST":
         use_case = carried_out(form, register_use_case, actor=actor)
         if use_case is not None:
             text = _("%(reference)s is registered. The discovery questions come next.")
             messages.success(request, text % {"reference": use_case.reference})
             return redirect("usecases:discovery", reference=use_case.reference)
-    context = {"form": form, "ruling": ruling}
-    return render(request, "usecases/register.html", context, status=422 if form.is_bound else 200)
+    return render(request, "usecases/register.html", given, status=422 if form.is_bound else 200)
+
+
+@form_only("usecases:register")
+def from_file(request: HttpRequest) -> HttpResponse:
+    """Register from a file of a repository, or update what it registered before."""
+    actor = actor_of(request)
+    ruling = policies.may_register_use_case(actor)
+    if not ruling:
+        return render(request, "usecases/register.html", {"ruling": ruling}, status=403)
+    form = RepositoryFileForm(request.POST, request.FILES, auto_id="file_%s")
+    if form.is_valid():
+        try:
+            reading = register_from_file(actor=actor, body=form.cleaned_data["file"])
+        except FileError as error:
+            form.add_error("file", error.sentences())
+        else:
+            messages.success(request, _read(reading))
+            for note in reading.notes:
+                messages.warning(request, note)
+            return redirect(reading.use_case)
+    given = {"form": RegisterForm(actor), "ruling": ruling, "file_form": form}
+    return render(request, "usecases/register.html", given, status=422)
+
+
+def _read(reading: Reading) -> str:
+    told = {"reference": reading.use_case.reference}
+    if reading.created:
+        return _("%(reference)s is registered from the file.") % told
+    if reading.changed:
+        return _("%(reference)s is what the file says now.") % told
+    return _("%(reference)s said so already; its description was not changed.") % told
 
 
 @require_safe

@@ -16,6 +16,7 @@ from usecases import policies
 from usecases.actions.registration import edit_use_case
 from usecases.actions.stages import stop_use_case
 from usecases.actions.team import add_to_team, remove_from_team
+from usecases.catalogue import open_work as work_of
 from usecases.checklists import known_facts, pilot_checklist
 from usecases.choices import FactSource, Stage, TeamRole
 from usecases.forms import EditForm, LeavingForm, ReasonForm, TeamForm
@@ -58,6 +59,7 @@ def _overview(
         "done": sum(status.done for status in statuses),
         "recorded": [fact for fact in facts.values() if fact.source != FactSource.PERSON],
         "team": _team(use_case),
+        "work": [{"item": item, "ruling": policies.may_dismiss_work_item(actor, item)} for item in work_of(use_case)],
         "team_form": team_form,
         "stop_form": stop_form,
         "may_edit": policies.may_edit_use_case(actor, use_case),

@@ -4,17 +4,21 @@ import json
 from typing import Any
 
 from django.contrib import messages
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
+from portal.http import form_only
 from usecases import policies
+from usecases.actions.bills import declare_from_bill
 from usecases.actions.versions import declare_version
-from usecases.forms import VersionForm
+from usecases.catalogue import components_of, coverage
+from usecases.forms import BillForm, VersionForm
 from usecases.manifests import Manifest, ManifestError, difference
-from usecases.models import PromptText, SystemVersion
+from usecases.models import Fact, PromptText, SystemVersion, UseCase
 from usecases.prompts import prompt_differences
 from usecases.views.frame import actor_of, fetch, posted
 
@@ -48,16 +52,42 @@ def versions(request: HttpRequest, reference: str) -> HttpResponse:
         else:
             messages.success(request, _declared(version, known=version.declared_at < started))
             return redirect("usecases:version", reference=reference, number=version.number)
+    return _listed(request, use_case, {"form": form, "faults": faults}, 422 if form.is_bound else 200)
+
+
+def _listed(request: HttpRequest, use_case: UseCase, given: dict[str, Any], status: int) -> HttpResponse:
     found = SystemVersion.objects.filter(use_case=use_case).select_related("declared_by", "declared_by_account")
     context = {
         "use_case": use_case,
         "versions": found.defer("canon", "manifest").order_by("-number")[:LISTED],
-        "form": form,
-        "faults": faults,
+        "form": VersionForm(),
+        "bill_form": BillForm(auto_id="bill_%s"),
         "example": EXAMPLE,
-        "may_declare": policies.may_declare_version(actor, use_case),
+        "may_declare": policies.may_declare_version(actor_of(request), use_case),
+        **given,
     }
-    return render(request, "usecases/versions.html", context, status=422 if form.is_bound else 200)
+    return render(request, "usecases/versions.html", context, status=status)
+
+
+@form_only("usecases:versions", "reference")
+def from_bom(request: HttpRequest, reference: str) -> HttpResponse:
+    """Declare a version from a bill of materials, and say what of it a manifest cannot hold."""
+    use_case, started = fetch(request, reference), timezone.now()
+    form = BillForm(request.POST, request.FILES, auto_id="bill_%s")
+    faults: list[tuple[str, str]] = []
+    if form.is_valid():
+        try:
+            version, left = declare_from_bill(actor=actor_of(request), use_case=use_case, **form.cleaned_data)
+        except ManifestError as error:
+            faults = error.errors
+            form.add_error("bill", _("No version can be declared from it; each fault is listed with its place."))
+        else:
+            messages.success(request, _declared(version, known=version.declared_at < started))
+            if not left:
+                return redirect("usecases:version", reference=reference, number=version.number)
+            context = {"use_case": use_case, "declared": version, "left": left}
+            return render(request, "usecases/bill_read.html", context)
+    return _listed(request, use_case, {"bill_form": form, "bill_faults": faults}, 422)
 
 
 def _declared(version: SystemVersion, *, known: bool) -> str:
@@ -72,13 +102,19 @@ def version(request: HttpRequest, reference: str, number: int) -> HttpResponse:
     use_case = fetch(request, reference)
     known = SystemVersion.objects.filter(use_case=use_case)
     found = get_object_or_404(known.select_related("declared_by", "declared_by_account"), number=number)
-    before = known.filter(number__lt=number).order_by("-number").first()
+    others = list(known.exclude(number=number).order_by("-number").only("number", "label", "digest")[:LISTED])
+    before = _compared(known, others, number, request.GET.get("with", "")[:10])
+    fact = Fact.objects.filter(use_case=use_case, name="evaluation_set", until__isnull=True).first()
     texts = prompt_texts(found.manifest)
     context = {
         "use_case": use_case,
         # Not `version`: that is the portal's own, shown at the foot of every page.
         "declared": found,
         "before": before,
+        "others": others,
+        "components": components_of(found),
+        "evaluation": fact,
+        "coverage": coverage(fact.value.get("kinds", [])) if fact else [],
         "changes": difference(_manifest(before), _manifest(found)) if before else [],
         "prompt_changes": prompt_differences(before.manifest, found.manifest) if before else [],
         "parts": parts_of(found.manifest),
@@ -86,6 +122,17 @@ def version(request: HttpRequest, reference: str, number: int) -> HttpResponse:
         "pretty": json.dumps(found.manifest, indent=2, ensure_ascii=False, sort_keys=True),
     }
     return render(request, "usecases/version.html", context)
+
+
+def _compared(
+    known: QuerySet[SystemVersion], others: list[SystemVersion], number: int, wanted: str
+) -> SystemVersion | None:
+    """The version to compare with: the one asked for by its number, else the one before."""
+    numbers = [row.number for row in others]
+    if wanted.isdecimal() and int(wanted) in numbers:
+        return known.get(number=int(wanted))
+    earlier = [each for each in numbers if each < number]
+    return known.get(number=max(earlier)) if earlier else None
 
 
 def _manifest(version: SystemVersion) -> Manifest:

@@ -12,6 +12,7 @@ CASE = {"reference": "UC-0001"}
 RELEASE = {"reference": "UC-0001", "number": 1}
 APPROVED = {"reference": "UC-0003", "number": 1}
 PK, APPROVED_PK = {"pk": "@release"}, {"pk": "@approved"}
+COMPONENT = {"pk": "@component"}
 WRONG_DIGEST = "0" * 64
 
 SEEING = ("olivia", "arno", "rafael", "amina", "sam", "priya", "leo", "dev", "petra", "fiona", "aud", "admin")
@@ -50,6 +51,8 @@ ROWS: list[Row] = [
     get("releases", CASE),
     Row(name="approvals:releases", method="POST", kwargs=CASE, data={}, allowed=seen(422), anonymous=401),
     get("panel", CASE),
+    get("component-releases", COMPONENT),
+    Row("api-component-releases", "GET", COMPONENT, allowed=api(200), anonymous=401),
     get("release", RELEASE),
     get("attestations", APPROVED),
     Row("approvals:attestations", "GET", RELEASE, others=404),

@@ -38,6 +38,7 @@ def api(name: str, method: str, others: int, **more: Any) -> Row:
 
 
 ROWS: list[Row] = [
+    page("component-coverage", {"pk": "@evaluation_set"}, seen()),
     page("use-case", CASE, seen()),
     page("panel", CASE, seen()),
     page("run", {**CASE, **NO_ID}),

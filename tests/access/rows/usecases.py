@@ -13,7 +13,14 @@ USE = {"pk": "@data_use"}
 SOURCE = {"pk": "@data_source"}
 EVERYBODY = ("olivia", "arno", "rafael", "amina", "sam", "priya", "leo", "dev", "petra", "fiona", "aud", "admin")
 MACHINES = ("pipeline", "ingest")
+BILL = {
+    "bomFormat": "CycloneDX",
+    "components": [{"type": "machine-learning-model", "publisher": "mistral", "name": "large", "version": "2"}],
+}
 EDITORS = ("olivia", "arno")
+CATALOGUERS = ("dev", "petra")
+COMPONENT, WORK = {"pk": "@component"}, {"pk": "@work_item"}
+RETIREMENT = {"retires_on": "2031-06-01", "source": "Their page."}
 DESCRIPTION = {"title": "Refunds", "business_outcome": "Faster.", "user_group": "Agents.", "pattern": "agent"}
 CONCLUSION = {"tier": "high", "rationale": "Raised."}
 
@@ -64,8 +71,18 @@ def api(
 ROWS: list[Row] = [
     *(
         Row(name=f"usecases:{name}", method="GET", others=200)
-        for name in ("list", "similar", "register", "data-sources", "new-data-source")
+        for name in ("list", "similar", "register", "data-sources", "new-data-source", "components", "new-component")
     ),
+    sent("register-from-file", {}, only(("olivia", "arno"), 422), others=403),
+    sent("new-component", {}, only(CATALOGUERS, 422), others=403),
+    *(
+        Row(name=f"usecases:{name}", method="GET", kwargs=COMPONENT, allowed=seen())
+        for name in ("component", "edit-component")
+    ),
+    Row(name="usecases:compare-prompts", method="GET", kwargs={"pk": "@prompt", "other": "@prompt"}, allowed=seen()),
+    sent("edit-component", COMPONENT, seen(403, **only(CATALOGUERS, 302)), {"licence": "Commercial"}),
+    sent("retire-component", COMPONENT, seen(403, **only(CATALOGUERS, 302)), RETIREMENT),
+    sent("dismiss-work-item", WORK, seen(403, **only(EDITORS, 302)), {"reason": "It ends before."}),
     sent("register", {}, only(("olivia", "arno"), 422), others=403),
     sent("new-data-source", {}, only(("olivia", "arno", "fiona"), 422), others=403),
     *(page(name) for name in ("detail", "edit", "history", "discovery", "data", "checklist", "risk", "versions")),
@@ -88,15 +105,30 @@ ROWS: list[Row] = [
     sent("conclude-review", NUMBER, seen(403, rafael=409), CONCLUSION),
     sent("return-review", NUMBER, seen(403, rafael=409), {"rationale": "Again."}),
     sent("versions", CASE, seen(422)),
+    sent("version-from-bom", CASE, seen(422)),
+    *(api(name, {}, "GET", {}, others=200) for name in ("components", "work-items")),
+    api("components", {}, "POST", {}, others=400),
+    *(api(name, COMPONENT, "GET", machines_too(200)) for name in ("component", "component-uses")),
+    api("component", COMPONENT, "PATCH", machines_too(403, **only(CATALOGUERS, 200)), {"licence": "Commercial"}),
+    api("component-retirement", COMPONENT, "PUT", machines_too(403, **only(CATALOGUERS, 200)), RETIREMENT),
+    api("dismiss-work-item", WORK, "POST", machines_too(403, **only(EDITORS, 200)), {"reason": "It ends before."}),
     api("use-cases", {}, "GET", {}, others=200),
     api("use-cases", {}, "POST", {}, others=400),
+    api("use-case-from-file", {}, "POST", {}, others=400),
     api("data-sources", {}, "GET", {}, others=200),
     api("data-sources", {}, "POST", {}, others=400),
     *(
         api(name, CASE, "GET", machines_too(200))
         for name in ("use-case", "versions", "answers", "data-uses", "checklist", "risk-reviews")
     ),
-    api("version", NUMBER, "GET", machines_too(200)),
+    *(api(name, NUMBER, "GET", machines_too(200)) for name in ("version", "version-bom")),
+    api(
+        "version-from-bom",
+        CASE,
+        "POST",
+        machines_too(403, **only(("dev", "petra", "pipeline"), 201)),
+        {"bill": BILL},
+    ),
     api("use-case", CASE, "PATCH", machines_too(403, **only(EDITORS, 200)), {"title": "Refunds"}),
     api(
         "versions",
