@@ -16,6 +16,7 @@ from portal.access import Reason, Ruling, capabilities_anywhere, rule, unless
 from portal.actors import Actor
 from usecases.choices import Environment, ReviewState, Stage, Tier
 from usecases.models import RiskReview, SystemVersion, UseCase
+from usecases.owners import absent_owner
 from usecases.policies import capabilities
 
 STRICT_TIERS = (Tier.HIGH, Tier.CRITICAL)
@@ -62,6 +63,7 @@ def _use_case_reasons(use_case: UseCase) -> list[Reason | None]:
             _("This use case was stopped; nothing of it is released any more."),
             conflict=True,
         ),
+        absent_owner(use_case),
         unless(
             tier,
             "tier_not_concluded",
@@ -270,6 +272,7 @@ def _evidence_reasons(release: Release, grounds: Grounds) -> list[Reason | None]
             _("This use case was stopped; nothing of it is released any more."),
             conflict=True,
         ),
+        absent_owner(release.use_case),
         unless(
             not grounds.changes,
             "declaration_changed",

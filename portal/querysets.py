@@ -2,10 +2,11 @@
 
 from typing import TYPE_CHECKING
 
+from django.db import connection
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from portal.models import Grant
+from portal.models import Grant, User
 
 if TYPE_CHECKING:
     from portal.actors import Actor
@@ -32,3 +33,17 @@ def valid_grants(actor: "Actor") -> list[Grant]:
     else:
         return []
     return list(valid.select_related("unit"))
+
+
+def hold_present(*people: User) -> set[object]:
+    """The ids of those whose account is on, and stays on until the transaction ends.
+
+    People are held before use cases, everywhere: one order of locks. Many may hold the same person at once; whoever
+    switches the account off waits for them, and they for that.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT id FROM person WHERE id = ANY(%s) AND is_active ORDER BY id FOR SHARE",
+            [[person.pk for person in people]],
+        )
+        return {row[0] for row in cursor.fetchall()}

@@ -43,6 +43,7 @@ from usecases.actions.data_sources import request_data_use
 from usecases.actions.discovery import answer_question
 from usecases.actions.registration import edit_use_case
 from usecases.actions.risk_reviews import conclude_risk_review, submit_risk_review
+from usecases.actions.stewardship import request_handover, request_to_join
 
 PEOPLE = ("olivia", "arno", "rafael", "amina", "sam", "priya", "leo", "dev", "petra", "fiona", "aud", "otto", "admin")
 MACHINES = ("pipeline", "ingest")
@@ -149,7 +150,8 @@ def _first(world: World) -> None:
     release = propose_release(actor=cast.actor("dev"), use_case=use_case, version=version, environment="test")
     _keep(world, data_use=use, data_source=source, run=run, release=release, notice=Notice.objects.first())
     spare = source_of(cast, name="Tariffs of last year")
-    _keep(world, version=version, unit=use_case.unit, spare_source=spare)
+    join = request_to_join(actor=cast.actor("dev"), use_case=use_case, role="engineering", message="I build it.")
+    _keep(world, version=version, unit=use_case.unit, spare_source=spare, join=join)
     world.pks["digest"] = version.digest
 
 
@@ -169,7 +171,8 @@ def _second(world: World) -> None:
     run = recorded(cast.actor("ingest"), version).run
     release = propose_release(actor=dev, use_case=version.use_case, version=version, environment="test")
     edit_use_case(actor=fiona, use_case=use_case, restricted=True)
-    _keep(world, hidden_data_use=use, hidden_run=run, hidden_release=release)
+    asked = request_handover(actor=fiona, subject=use_case, person=cast.sam)
+    _keep(world, hidden_data_use=use, hidden_run=run, hidden_release=release, hidden_request=asked)
 
 
 def _third(world: World) -> None:

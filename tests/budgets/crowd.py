@@ -12,7 +12,7 @@ from approvals.models import Release, Verdict
 from evidence.models import EvaluationDimension, EvaluationRun, UsageRecord
 from portal.models import Notice
 from tests.access.world import World
-from usecases.models import DataUse, Fact, SystemVersion, UseCase, UseCaseUserPermission
+from usecases.models import DataUse, Fact, StewardshipRequest, SystemVersion, UseCase, UseCaseUserPermission
 
 
 @transaction.atomic
@@ -24,7 +24,7 @@ def grow_to(world: World, wanted: int) -> None:
     cases = UseCase.objects.bulk_create([copy(first, "number", title=title) for title in titles])
     version = SystemVersion.objects.get(use_case=first)
     versions = {row.use_case_id: row.pk for row in each(version, cases)}
-    for table in (DataUse, Fact, UsageRecord):
+    for table in (DataUse, Fact, StewardshipRequest, UsageRecord):
         for row in table.objects.filter(use_case=first):
             each(row, cases, versions)
     for row in UseCaseUserPermission.objects.filter(content_object=first):

@@ -2,11 +2,12 @@
 
 from django.urls import path
 
-from usecases.api import use_cases, work
+from usecases.api import stewardship, use_cases, work
 
 CASE = "use-cases/<str:reference>/"
 urlpatterns = [
     path("use-cases/", use_cases.UseCases.as_view(), name="api-use-cases"),
+    path("use-cases/similar/", stewardship.Similar.as_view(), name="api-similar"),
     path(CASE, use_cases.UseCaseDetail.as_view(), name="api-use-case"),
     path(f"{CASE}versions/", use_cases.Versions.as_view(), name="api-versions"),
     path(f"{CASE}versions/<int:number>/", use_cases.VersionDetail.as_view(), name="api-version"),
@@ -19,6 +20,14 @@ urlpatterns = [
     path(f"{CASE}risk-reviews/", work.RiskReviews.as_view(), name="api-risk-reviews"),
     path(f"{CASE}risk-reviews/<int:number>/conclude/", work.ConcludeRiskReview.as_view(), name="api-conclude-review"),
     path(f"{CASE}risk-reviews/<int:number>/return/", work.ReturnRiskReview.as_view(), name="api-return-review"),
+    path(f"{CASE}team/", stewardship.Team.as_view(), name="api-team"),
+    path(f"{CASE}stewardship-requests/", stewardship.Requests.as_view(), name="api-requests"),
+    path(
+        "data-sources/<uuid:pk>/stewardship-requests/", stewardship.SourceRequests.as_view(), name="api-source-requests"
+    ),
+    path("stewardship-requests/<uuid:pk>/accept/", stewardship.Accept.as_view(), name="api-accept-request"),
+    path("stewardship-requests/<uuid:pk>/decline/", stewardship.Decline.as_view(), name="api-decline-request"),
+    path("stewardship-requests/<uuid:pk>/withdraw/", stewardship.Withdraw.as_view(), name="api-withdraw-request"),
     path("data-sources/", work.DataSources.as_view(), name="api-data-sources"),
     path("data-uses/<uuid:pk>/approve/", work.ApproveDataUse.as_view(), name="api-approve-data-use"),
     path("data-uses/<uuid:pk>/refuse/", work.RefuseDataUse.as_view(), name="api-refuse-data-use"),

@@ -5,6 +5,7 @@ from usecases.models.data_source import DataSource, DataUse
 from usecases.models.fact import Fact
 from usecases.models.questionnaire import Answer, Questionnaire
 from usecases.models.risk_review import RiskReview
+from usecases.models.stewardship import StewardshipRequest
 from usecases.models.system_version import PromptText, SystemVersion
 from usecases.models.team import UseCaseGroupPermission, UseCaseUserPermission
 from usecases.models.use_case import UseCase
@@ -18,6 +19,7 @@ __all__ = [
     "PromptText",
     "Questionnaire",
     "RiskReview",
+    "StewardshipRequest",
     "SystemVersion",
     "UseCase",
     "UseCaseGroupPermission",

@@ -11,6 +11,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from portal import htmx
 from usecases import policies
 from usecases.actions.registration import register_use_case
+from usecases.duplicates import likely_duplicates
 from usecases.forms import FilterForm, RegisterForm
 from usecases.models import UseCase
 from usecases.views.frame import actor_of, carried_out, posted
@@ -66,13 +67,17 @@ def register(request: HttpRequest) -> HttpResponse:
             text = _("%(reference)s is registered. The discovery questions come next.")
             messages.success(request, text % {"reference": use_case.reference})
             return redirect("usecases:discovery", reference=use_case.reference)
-    context = {"form": form, "ruling": ruling}
+    near = likely_duplicates(actor, *_described(form)) if form.is_bound else []
+    context = {"form": form, "ruling": ruling, "found": near}
     return render(request, "usecases/register.html", context, status=422 if form.is_bound else 200)
+
+
+def _described(form: RegisterForm) -> tuple[str, str]:
+    return str(form["title"].value() or ""), str(form["business_outcome"].value() or "")
 
 
 @require_safe
 def similar(request: HttpRequest) -> HttpResponse:
-    """Use cases of nearly the same name, as a fragment below the name field: perhaps it exists already."""
-    title = request.GET.get("title", "").strip()[:160]
-    near = UseCase.objects.visible_to(actor_of(request)).similar_to(title)[:3] if len(title) >= 4 else []
-    return render(request, "usecases/_similar.html", {"near": near})
+    """What says nearly the same, as a fragment of the registration form: perhaps it exists already."""
+    found = likely_duplicates(actor_of(request), request.GET.get("title", ""), request.GET.get("business_outcome", ""))
+    return render(request, "usecases/_similar.html", {"found": found})
