@@ -21,9 +21,9 @@ from approvals.presentation import url_of
 from approvals.querysets import visible_releases
 from portal.access import capabilities_at
 from portal.actors import Actor
-from portal.models import Notice
-from usecases.choices import DataUseState, ReviewState, Stage
-from usecases.models import DataUse, RiskReview, UseCase, WorkItem
+from portal.models import Notice, User
+from usecases.choices import DataUseState, RequestKind, ReviewState, Stage
+from usecases.models import DataUse, RiskReview, StewardshipRequest, UseCase, WorkItem
 
 MOST = 100
 LATE_AFTER_DAYS = 5
@@ -71,7 +71,13 @@ def waiting_for(actor: Actor) -> list[Entry]:
     """What waits for this person, longest first. A constant number of queries, whatever waits."""
     if actor.person is None:
         return []
-    entries = [*_data_uses(actor), *_risk_reviews(actor), *_releases(actor), *_work_items(actor)]
+    entries = [
+        *_stewardship(actor.person),
+        *_data_uses(actor),
+        *_risk_reviews(actor),
+        *_releases(actor),
+        *_work_items(actor),
+    ]
     return sorted(entries, key=lambda entry: entry.since)
 
 
@@ -192,6 +198,27 @@ def _data_uses(actor: Actor) -> Iterator[Entry]:
             _("%(title)s. Asked by %(name)s: %(purpose)s")
             % {"title": use.use_case.title, "name": use.requested_by.name, "purpose": use.purpose[:200]},
             _("Decide about the data"),
+        )
+
+
+def _stewardship(person: User) -> Iterator[Entry]:
+    """What this person is asked to own, and who asks to join a team of theirs."""
+    found = StewardshipRequest.objects.waiting_for(person).told().order_by("requested_at")
+    for request in found[:MOST]:
+        subject = request.subject
+        name = subject.reference if isinstance(subject, UseCase) else f"“{subject.name}”"
+        joins = request.kind == RequestKind.JOIN
+        title = _("%(who)s asks to join %(what)s") if joins else _("Do you take over %(what)s?")
+        parts = [subject.title] if isinstance(subject, UseCase) else []
+        if not joins:
+            parts.append(_("asked by %(name)s") % {"name": request.requested_by.name})
+        text = ", ".join(parts) + "."
+        yield Entry(
+            request.requested_at,
+            title % {"what": name, "who": request.person.name},
+            request.get_absolute_url(),
+            f"{text} {request.message[:200]}".strip(),
+            _("Read and answer"),
         )
 
 

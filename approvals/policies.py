@@ -19,6 +19,7 @@ from portal.actors import Actor
 from usecases.catalogue import is_retired, retirements_of
 from usecases.choices import Environment, ReviewState, Stage, Tier
 from usecases.models import Component, RiskReview, SystemVersion, UseCase
+from usecases.owners import absent_owner
 from usecases.policies import capabilities
 
 STRICT_TIERS = (Tier.HIGH, Tier.CRITICAL)
@@ -66,6 +67,7 @@ def _use_case_reasons(use_case: UseCase) -> list[Reason | None]:
             _("This use case was stopped; nothing of it is released any more."),
             conflict=True,
         ),
+        absent_owner(use_case),
         unless(
             tier,
             "tier_not_concluded",
@@ -274,6 +276,7 @@ def _evidence_reasons(release: Release, grounds: Grounds) -> list[Reason | None]
             _("This use case was stopped; nothing of it is released any more."),
             conflict=True,
         ),
+        absent_owner(release.use_case),
         unless(
             not grounds.changes,
             "declaration_changed",

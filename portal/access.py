@@ -79,20 +79,20 @@ def require(ruling: Ruling) -> None:
 CAPABILITIES: dict[str, frozenset[str]] = {
     Role.OWNER: frozenset({"view", "register"}),
     Role.ARCHITECT: frozenset(
-        {"view", "register", "edit", "answer", "declare_data", "confirm_checklist", "submit_review"}
+        {"view", "register", "edit", "answer", "declare_data", "confirm_checklist", "submit_review", "name_owner"}
     ),
     Role.ENGINEER: frozenset({"view", "declare_version", "propose_release", "push_evidence", "catalogue"}),
     Role.PLATFORM: frozenset(
         {"view", "declare_version", "propose_release", "catalogue", "configure_connectors", "sync", "decide_technical"}
     ),
     Role.FINANCE: frozenset({"view"}),
-    Role.RISK: frozenset({"view", "see_restricted", "conclude_review", "decide_risk"}),
+    Role.RISK: frozenset({"view", "see_restricted", "conclude_review", "decide_risk", "name_owner"}),
     Role.SECURITY: frozenset({"view", "allow_hosts", "decide_security"}),
     Role.PRIVACY: frozenset({"view", "decide_privacy"}),
     Role.LEGAL: frozenset({"view", "decide_legal"}),
     Role.APPROVER: frozenset({"view", "decide_technical", "decide_executive"}),
     Role.AUDITOR: frozenset({"view", "see_restricted", "view_audit"}),
-    Role.ADMINISTRATOR: frozenset({"view", "manage_people", "issue_tokens", "configure_connectors"}),
+    Role.ADMINISTRATOR: frozenset({"view", "manage_people", "issue_tokens", "configure_connectors", "name_owner"}),
     Role.INGEST: frozenset({"view", "push_evidence", "sync"}),
     Role.PIPELINE: frozenset({"view", "register", "declare_version", "propose_release", "push_evidence", "ask_gate"}),
 }

@@ -12,7 +12,11 @@ from portal.actors import NOBODY, roles_of
 from portal.choices import Role
 
 # Entries of the navigation that only some people have a use for.
-NEEDS = {"evidence:connectors": {"configure_connectors", "allow_hosts", "view_audit"}, "audit-trail": {"view_audit"}}
+NEEDS = {
+    "evidence:connectors": {"configure_connectors", "allow_hosts", "view_audit"},
+    "audit-trail": {"view_audit"},
+    "usecases:ownership": {"name_owner"},
+}
 
 
 def portal(request: HttpRequest) -> dict[str, Any]:

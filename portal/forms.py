@@ -59,6 +59,24 @@ class PersonForm(forms.Form):
         return password
 
 
+class DeactivationForm(forms.Form):
+    """Who is asked to take over what the person holds; empty when they hold nothing."""
+
+    stand_in = forms.ModelChoiceField(
+        User.objects.none(),
+        label=_("Stand-in"),
+        help_text=_("Is asked to take it over and has to accept. Until then nothing new is released."),
+    )
+
+    def __init__(self, *args: Any, person: User, holds: bool, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if holds:
+            known = User.objects.filter(is_active=True).exclude(pk=person.pk)
+            cast(forms.ModelChoiceField, self.fields["stand_in"]).queryset = known
+        else:
+            del self.fields["stand_in"]
+
+
 class GrantForm(forms.Form):
     """One role, offered only where the policy could allow it: machines never get a role that decides."""
 

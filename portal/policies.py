@@ -5,7 +5,7 @@ from datetime import datetime
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from portal.access import Ruling, organisation_capabilities, rule, unless
+from portal.access import Reason, Ruling, organisation_capabilities, rule, unless
 from portal.actors import Actor
 from portal.choices import Role
 from portal.models import ApiToken, Grant, ServiceAccount, User
@@ -130,6 +130,34 @@ def may_deactivate(actor: Actor, holder: User | ServiceAccount) -> Ruling:
             unless(holder.is_active, "inactive", _("This account is switched off already."), conflict=True),
         ]
     )
+
+
+def may_leave(actor: Actor, person: User, stand_in: User | None, holdings: list[str]) -> Ruling:
+    """Switch off the account of somebody who holds something: only with a stand-in, who is asked to take it over."""
+    said = {"name": person.name, "what": "; ".join(holdings)}
+    text = _("%(name)s leaves behind: %(what)s. Name a stand-in who is asked to take it over.")
+    return rule(
+        [
+            *may_deactivate(actor, person).reasons,
+            unless(not holdings or stand_in is not None, "stand_in_missing", text % said, conflict=True),
+            *(_stand_in(actor, person, stand_in) if stand_in is not None else ()),
+        ]
+    )
+
+
+def _stand_in(actor: Actor, person: User, stand_in: User) -> list[Reason | None]:
+    said = {"name": stand_in.name}
+    return [
+        unless(stand_in.is_active, "stand_in_inactive", _("The account of %(name)s is switched off.") % said),
+        unless(
+            stand_in.pk != person.pk, "stand_in_leaves", _("%(name)s is the one who leaves. Name somebody else.") % said
+        ),
+        unless(
+            not actor.is_person(stand_in.pk),
+            "stand_in_is_oneself",
+            _("Nobody hands something to themselves. Name somebody else, or ask another administrator."),
+        ),
+    ]
 
 
 def may_reactivate(actor: Actor, holder: User | ServiceAccount) -> Ruling:

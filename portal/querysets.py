@@ -7,7 +7,7 @@ from django.db import connection
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from portal.models import Grant
+from portal.models import Grant, User
 
 if TYPE_CHECKING:
     from portal.actors import Actor
@@ -48,3 +48,17 @@ def roles_held(actor: "Actor") -> list[HeldRole]:
     with connection.cursor() as cursor:
         cursor.execute(_HELD.format(holder=whose), {"now": timezone.now(), "holder": holder.pk})
         return [HeldRole(role, path) for role, path in cursor.fetchall()]
+
+
+def hold_present(*people: User) -> set[object]:
+    """The ids of those whose account is on, and stays on until the transaction ends.
+
+    People are held before use cases, everywhere: one order of locks. Many may hold the same person at once; whoever
+    switches the account off waits for them, and they for that.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT id FROM person WHERE id = ANY(%s) AND is_active ORDER BY id FOR SHARE",
+            [[person.pk for person in people]],
+        )
+        return {row[0] for row in cursor.fetchall()}

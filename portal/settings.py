@@ -376,18 +376,24 @@ LIFECYCLES = [
     "usecases.lifecycle.RISK_REVIEWS",
     "usecases.lifecycle.DATA_USES",
     "usecases.lifecycle.WORK_ITEMS",
+    "usecases.lifecycle.STEWARDSHIP",
     "approvals.lifecycle.RELEASES",
 ]
+# What a person would leave behind (a list of words), and who moves it on when the account is switched off.
+LEAVERS_HOLDINGS = ["usecases.owners.holdings_of"]
+LEAVERS_VERBS = ["usecases.actions.leavers.hand_on"]
 NAVIGATION = [
     ("Home", "home"),
     ("Use cases", "usecases:list"),
     ("Data sources", "usecases:data-sources"),
     ("Components", "usecases:components"),
+    ("Ownership", "usecases:ownership"),
     ("Connectors", "evidence:connectors"),
     ("Audit trail", "audit-trail"),
 ]
 USE_CASE_TABS = [
     ("Overview", "usecases:detail"),
+    ("Team", "usecases:team"),
     ("Discovery", "usecases:discovery"),
     ("Data", "usecases:data"),
     ("Checklist", "usecases:checklist"),

@@ -58,3 +58,19 @@ def inserted_only_if(condition: str, *, name: str) -> pgtrigger.Trigger:
 def follows(lifecycle: Lifecycle, field: str) -> pgtrigger.Trigger:
     """Refuses a change of state that the lifecycle's table does not know."""
     return pgtrigger.FSM(name=f"{field}_follows_lifecycle", field=field, transitions=sorted(lifecycle.pairs()))
+
+
+def present(field: str, *, name: str) -> pgtrigger.Trigger:
+    """Refuses to name somebody whose account is switched off, also while it is being switched off.
+
+    The shared lock waits for whoever switches the account off and then reads what that left.
+    """
+    return pgtrigger.Trigger(
+        name=name,
+        operation=pgtrigger.Insert | pgtrigger.UpdateOf(field),  # type: ignore[no-untyped-call]
+        when=pgtrigger.Before,
+        level=pgtrigger.Row,
+        func=f'PERFORM 1 FROM person WHERE id = NEW."{field}" AND is_active FOR SHARE;'
+        " IF NOT FOUND THEN RAISE EXCEPTION 'absent: % of % must name somebody whose account is on',"
+        f" '{field}', TG_TABLE_NAME USING ERRCODE = 'integrity_constraint_violation'; END IF; RETURN NEW;",
+    )

@@ -62,6 +62,25 @@ class ReviewState(models.TextChoices):
     RETURNED = "returned", _("Returned for changes")
 
 
+class RequestKind(models.TextChoices):
+    """What a stewardship request asks for: that somebody answers for a thing from now on, or a part on a team."""
+
+    HANDOVER = "handover", _("Handover")
+    STAND_IN = "stand_in", _("Standing in for somebody who left")
+    JOIN = "join", _("Joining the team")
+
+
+# The two kinds by which a thing gets another owner.
+OWNERSHIP = (RequestKind.HANDOVER, RequestKind.STAND_IN)
+
+
+class RequestState(models.TextChoices):
+    OPEN = "open", _("Waiting for an answer")
+    ACCEPTED = "accepted", _("Accepted")
+    DECLINED = "declined", _("Declined")
+    WITHDRAWN = "withdrawn", _("Withdrawn")
+
+
 class FactSource(models.TextChoices):
     PERSON = "person", _("A person's answer")
     VERB = "verb", _("Recorded by the portal")

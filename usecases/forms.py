@@ -120,6 +120,31 @@ class TeamForm(forms.Form):
         self.fields["person"].queryset = people()  # type: ignore[attr-defined]
 
 
+class HandoverForm(forms.Form):
+    """Whom to ask, and why; the one who is asked reads it."""
+
+    person = forms.ModelChoiceField(User.objects.none(), label=_("Who takes over?"))
+    message = text_field(_("What should they know?"), rows=3, required=False)
+
+    def __init__(self, *args: Any, without: User | None = None, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        known = people()
+        self.fields["person"].queryset = known.exclude(pk=without.pk) if without else known  # type: ignore[attr-defined]
+
+
+class JoinForm(forms.Form):
+    role = forms.ChoiceField(
+        label=_("As what?"),
+        choices=[(value, label) for value, label in TeamRole.choices if value != TeamRole.OWNER],
+        initial=TeamRole.CONTRIBUTOR,
+    )
+    message = text_field(_("What do you bring, and what do you need?"), rows=3, required=False)
+
+
+class DeclineForm(forms.Form):
+    answer = text_field(_("Why not, and who else could?"), rows=2)
+
+
 class LeavingForm(forms.Form):
     """Somebody's part that ends; the person may have been switched off since."""
 

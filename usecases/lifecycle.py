@@ -1,7 +1,7 @@
 """Which states exist in the register and which verb leads where."""
 
 from portal.lifecycle import Lifecycle, Transition
-from usecases.choices import DataUseState, ReviewState, Stage, WorkState
+from usecases.choices import DataUseState, RequestState, ReviewState, Stage, WorkState
 
 STAGES = Lifecycle(
     name="use case",
@@ -61,4 +61,16 @@ WORK_ITEMS = Lifecycle(
         Transition("dismiss_work_item", WorkState.OPEN, WorkState.DISMISSED, "work_item.dismissed"),
     ),
     terminal=(WorkState.DONE, WorkState.DISMISSED),
+)
+
+STEWARDSHIP = Lifecycle(
+    name="stewardship request",
+    initial=RequestState.OPEN,
+    states=tuple(RequestState.values),
+    transitions=(
+        Transition("accept_request", RequestState.OPEN, RequestState.ACCEPTED, "stewardship.accepted"),
+        Transition("decline_request", RequestState.OPEN, RequestState.DECLINED, "stewardship.declined"),
+        Transition("withdraw_request", RequestState.OPEN, RequestState.WITHDRAWN, "stewardship.withdrawn"),
+    ),
+    terminal=(RequestState.ACCEPTED, RequestState.DECLINED, RequestState.WITHDRAWN),
 )

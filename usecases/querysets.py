@@ -11,21 +11,23 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Self, cast
 
 from django.apps import apps
-from django.contrib.postgres.search import SearchQuery, TrigramSimilarity
+from django.contrib.postgres.search import SearchQuery, SearchRank, TrigramSimilarity
 from django.db import models
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 from django.db.models.expressions import RawSQL
 from django.http import Http404
 
 from portal.access import capabilities_anywhere, unit_paths_with
 from portal.actors import Actor
 from portal.models import BusinessUnit, User
+from usecases.choices import OWNERSHIP, RequestState, Stage
 
 if TYPE_CHECKING:
-    from usecases.models import Component, DataSource, UseCase, WorkItem  # noqa: F401 - named in quotes below
+    from usecases.models import Component, DataSource, StewardshipRequest, UseCase, WorkItem  # noqa: F401 - in quotes
 
 _REFERENCE = re.compile(r"(?i)uc-?(\d{1,9})")
 _WORD = re.compile(r"\w+")
+COMPARED = 300
 
 
 class UseCaseQuerySet(models.QuerySet["UseCase"]):
@@ -141,6 +143,27 @@ class UseCaseQuerySet(models.QuerySet["UseCase"]):
         near = self.annotate(closeness=TrigramSimilarity("title", title)).filter(title__trigram_similar=title)
         return near.order_by("-closeness", "-id")
 
+    def about(self, words: list[str]) -> Self:
+        """Those whose title, outcome or users hold any of these words, the best match first; `words` are plain.
+
+        Only so many are compared: a word that half the register holds must not cost a sort of half the register.
+        """
+        text = SearchQuery(" | ".join(words), config="simple", search_type="raw")
+        some = self.filter(search=text).order_by()[:COMPARED].values("id")
+        ranked = self.model._default_manager.filter(id__in=some).annotate(rank=SearchRank("search", text))
+        return cast("Self", ranked.order_by("-rank", "-id"))
+
+    def without_present_owner(self) -> Self:
+        """Running use cases that nobody present answers for: the owner left and nobody present is asked to follow.
+
+        The proof that there are no orphans is that this is empty; the page on ownership shows its count.
+        """
+        return self.exclude(stage=Stage.STOPPED).filter(owner__is_active=False).exclude(_somebody_asked("use_case"))
+
+    def waiting_for_an_owner(self) -> Self:
+        """Running use cases whose owner left and for which somebody present is asked."""
+        return self.exclude(stage=Stage.STOPPED).filter(owner__is_active=False).filter(_somebody_asked("use_case"))
+
     def lock(self, use_case: "UseCase") -> "UseCase":
         """The same use case, read anew and locked until the verb's transaction ends."""
         return self.select_for_update(of=("self",)).select_related("unit", "owner").get(pk=use_case.pk)
@@ -157,6 +180,57 @@ class DataSourceQuerySet(models.QuerySet["DataSource"]):
         if actor.person is None or not actor.person.is_active:
             return self.none()
         return self.filter(owner_id=actor.person.pk)
+
+    def without_present_owner(self) -> Self:
+        """Sources that nobody present decides about, and nobody present is asked to."""
+        return self.filter(owner__is_active=False).exclude(_somebody_asked("data_source"))
+
+    def waiting_for_an_owner(self) -> Self:
+        """Sources whose owner left and for which somebody present is asked."""
+        return self.filter(owner__is_active=False).filter(_somebody_asked("data_source"))
+
+
+class StewardshipRequestQuerySet(models.QuerySet["StewardshipRequest"]):
+    def for_ownership(self) -> Self:
+        """Open ones that would give a thing another owner."""
+        return self.filter(state=RequestState.OPEN, kind__in=OWNERSHIP)
+
+    def waiting_for(self, person: User) -> Self:
+        """Open ones that this person answers: asked to own something, or asked by who wants to join their team."""
+        asked = self.for_ownership().filter(person=person).values("id")
+        joins = self.filter(state=RequestState.OPEN, use_case__owner=person).exclude(kind__in=OWNERSHIP).values("id")
+        return self.filter(id__in=asked.union(joins, all=True))
+
+    def get_known(self, actor: Actor, pk: uuid.UUID) -> "StewardshipRequest | None":
+        """The request, for who asked, for who is asked, and for whoever sees what it is about; None for others."""
+        found = self.told().filter(pk=pk).first()
+        if found is None or actor.is_person(found.person_id) or actor.is_person(found.requested_by_id):
+            return found
+        subject = found.subject
+        seen = type(subject)._default_manager.all().visible_to(actor)
+        return found if seen.filter(pk=subject.pk).exists() else None
+
+    def told(self) -> Self:
+        """With everything a page or an answer says about them."""
+        return self.select_related(
+            "use_case__unit",
+            "use_case__owner",
+            "data_source__unit",
+            "data_source__owner",
+            "person",
+            "requested_by",
+            "closed_by",
+        )
+
+
+def _somebody_asked(subject: str) -> Exists:
+    """Whether somebody whose account is on is asked to own the row."""
+    requests = apps.get_model("usecases", "StewardshipRequest")._default_manager
+    return Exists(
+        requests.filter(
+            **{subject: OuterRef("pk")}, state=RequestState.OPEN, kind__in=OWNERSHIP, person__is_active=True
+        )
+    )
 
 
 class ComponentQuerySet(models.QuerySet["Component"]):

@@ -2,7 +2,19 @@
 
 from django.urls import path
 
-from usecases.views import checklist, components, data, discovery, register, risk, use_case, versions, work_items
+from usecases.views import (
+    checklist,
+    components,
+    data,
+    discovery,
+    register,
+    risk,
+    stewardship,
+    team,
+    use_case,
+    versions,
+    work_items,
+)
 
 app_name = "usecases"
 urlpatterns = [
@@ -13,8 +25,11 @@ urlpatterns = [
     path("use-cases/<str:reference>/", use_case.detail, name="detail"),
     path("use-cases/<str:reference>/edit/", use_case.edit, name="edit"),
     path("use-cases/<str:reference>/stop/", use_case.stop, name="stop"),
-    path("use-cases/<str:reference>/team/add/", use_case.add_team_member, name="add-to-team"),
-    path("use-cases/<str:reference>/team/remove/", use_case.remove_team_member, name="remove-from-team"),
+    path("use-cases/<str:reference>/team/", team.team, name="team"),
+    path("use-cases/<str:reference>/team/add/", team.add, name="add-to-team"),
+    path("use-cases/<str:reference>/team/remove/", team.remove, name="remove-from-team"),
+    path("use-cases/<str:reference>/hand-over/", team.hand_over, name="hand-over"),
+    path("use-cases/<str:reference>/join/", team.join, name="join"),
     path("use-cases/<str:reference>/history/", use_case.history, name="history"),
     path("use-cases/<str:reference>/discovery/", discovery.discovery, name="discovery"),
     path("use-cases/<str:reference>/discovery/<slug:question>/", discovery.answer, name="answer"),
@@ -36,9 +51,15 @@ urlpatterns = [
     path("components/<uuid:pk>/retirement/", components.retirement, name="retire-component"),
     path("components/<uuid:pk>/compare/<uuid:other>/", components.compare, name="compare-prompts"),
     path("work-items/<uuid:pk>/dismiss/", work_items.dismiss, name="dismiss-work-item"),
+    path("ownership/", stewardship.ownership, name="ownership"),
+    path("stewardship-requests/<uuid:pk>/", stewardship.request_page, name="request"),
+    path("stewardship-requests/<uuid:pk>/accept/", stewardship.accept, name="accept-request"),
+    path("stewardship-requests/<uuid:pk>/decline/", stewardship.decline, name="decline-request"),
+    path("stewardship-requests/<uuid:pk>/withdraw/", stewardship.withdraw, name="withdraw-request"),
     path("data-uses/<uuid:pk>/approve/", data.approve, name="approve-data-use"),
     path("data-uses/<uuid:pk>/refuse/", data.refuse, name="refuse-data-use"),
     path("data-sources/", data.data_sources, name="data-sources"),
     path("data-sources/new/", data.new_data_source, name="new-data-source"),
     path("data-sources/<uuid:pk>/", data.data_source, name="data-source"),
+    path("data-sources/<uuid:pk>/hand-over/", stewardship.hand_over_source, name="hand-over-source"),
 ]

@@ -13,6 +13,7 @@ from portal.access import Denied, Reason, Refused, require
 from portal.actors import Actor, worker
 from portal.audit import mention, record
 from portal.choices import Role
+from portal.leaving import hand_on, holdings_of
 from portal.models import ApiToken, BusinessUnit, Grant, ServiceAccount, User
 
 Holder = TypeVar("Holder", bound=User | ServiceAccount)
@@ -137,10 +138,15 @@ def end_grant(*, actor: Actor, grant: Grant) -> Grant:
 
 
 @transaction.atomic
-def deactivate_person(*, actor: Actor, person: User) -> User:
-    """Switch the account off: sessions and the tokens of their machines end in the same transaction."""
-    person = _locked(person)
-    require(policies.may_deactivate(actor, person))
+def deactivate_person(*, actor: Actor, person: User, stand_in: User | None = None) -> User:
+    """Switch the account off: sessions and the tokens of their machines end in the same transaction.
+
+    What the person answers for is moved on to the stand-in, who is asked to take it over. Raises Refused, also when
+    there is something to answer for and no stand-in is named.
+    """
+    person, stand_in = _locked_pair(person, stand_in)
+    require(policies.may_leave(actor, person, stand_in, holdings_of(person)))
+    hand_on(actor=actor, person=person, stand_in=stand_in)
     _switch(person, active=False)
     ended = end_sessions(person)
     revoked = ApiToken.objects.filter(account__owner=person, revoked_at__isnull=True).update(revoked_at=timezone.now())
@@ -216,6 +222,16 @@ def end_sessions(person: User) -> int:
 def _locked(holder: Holder) -> Holder:
     """The row as it is now, held until the verb ends."""
     return cast(Holder, type(holder)._default_manager.select_for_update().get(pk=holder.pk))
+
+
+def _locked_pair(person: User, stand_in: User | None) -> tuple[User, User | None]:
+    """Both as they are now, in one order, so that two who would stand in for each other cannot both be switched off.
+
+    Without the key: who only refers to them need not wait.
+    """
+    wanted = {person.pk, stand_in.pk if stand_in else person.pk}
+    rows = {row.pk: row for row in User.objects.select_for_update(no_key=True).filter(pk__in=wanted).order_by("pk")}
+    return rows[person.pk], rows[stand_in.pk] if stand_in else None
 
 
 def _switch(holder: Holder, *, active: bool) -> None:

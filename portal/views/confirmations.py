@@ -1,7 +1,9 @@
 """Asking once more before access ends: the same question as a dialog over the page and as a page of its own."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from django.forms import Form
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -24,11 +26,15 @@ class Question:
     url: str
     back: str
     ruling: Ruling
+    # What else has to be said for it, and what the one who leaves holds.
+    form: Form | None = None
+    holds: Sequence[str] = ()
 
 
 def ask(request: Request, question: Question) -> HttpResponse:
     """The question as a page, for whoever has no script."""
-    return render(request, "portal/confirm.html", {"question": question})
+    refused = question.form is not None and bool(question.form.errors)
+    return render(request, "portal/confirm.html", {"question": question}, status=422 if refused else 200)
 
 
 def page_of(holder: User | ServiceAccount | None) -> str:
@@ -73,7 +79,9 @@ def revoking(token: ApiToken, ruling: Ruling) -> Question:
     )
 
 
-def deactivating(request: Request, holder: User | ServiceAccount) -> Question:
+def deactivating(
+    request: Request, holder: User | ServiceAccount, form: Form | None = None, holds: Sequence[str] = ()
+) -> Question:
     if isinstance(holder, User):
         text = _(
             "%(name)s is signed out at once and can no longer sign in; the tokens of service accounts that %(name)s "
@@ -93,4 +101,6 @@ def deactivating(request: Request, holder: User | ServiceAccount) -> Question:
         url=reverse(name, kwargs={"pk": holder.pk}),
         back=page_of(holder),
         ruling=policies.may_deactivate(request.actor, holder),
+        form=form,
+        holds=holds,
     )

@@ -15,11 +15,12 @@ from portal import handover, policies
 from portal.access import organisation_capabilities
 from portal.actions import people as verbs
 from portal.actions.messages import mark_all_read, mark_read
-from portal.forms import GrantForm, PersonForm, ServiceAccountForm, TokenForm
+from portal.forms import DeactivationForm, GrantForm, PersonForm, ServiceAccountForm, TokenForm
 from portal.http import Request, form_only
+from portal.leaving import holdings_of
 from portal.models import ServiceAccount, User
 from portal.querysets import standing_grants
-from portal.views.confirmations import ask, deactivating, ending, revoking
+from portal.views.confirmations import Question, ask, deactivating, ending, revoking
 
 SHOWN = 200
 
@@ -94,8 +95,12 @@ def deactivate_person(request: Request, pk: uuid.UUID) -> HttpResponse:
     administrators_only(request)
     found = get_object_or_404(User, pk=pk)
     if request.method != "POST":
-        return ask(request, deactivating(request, found))
-    found = verbs.deactivate_person(actor=request.actor, person=found)
+        return ask(request, _leaving(request, found))
+    question = _leaving(request, found, request.POST)
+    if question.ruling and question.form is not None and not question.form.is_valid():
+        return ask(request, question)
+    said = question.form.cleaned_data if question.ruling and question.form is not None else {}
+    found = verbs.deactivate_person(actor=request.actor, person=found, **said)
     messages.success(request, _("%(name)s can no longer sign in.") % {"name": found.name})
     return redirect("person", pk=pk)
 
@@ -148,6 +153,12 @@ def person_page(request: Request, found: User, grant_form: GrantForm, status: in
     return render(request, "portal/holder.html", context, status=status)
 
 
+def _leaving(request: Request, person: User, typed: QueryDict | None = None) -> Question:
+    """The question with what the person holds and, for that, the field that names a stand-in."""
+    holds = holdings_of(person) if person.is_active else []
+    return deactivating(request, person, DeactivationForm(typed, person=person, holds=bool(holds)), holds)
+
+
 def account_page(
     request: Request,
     found: ServiceAccount,
@@ -188,7 +199,7 @@ def _frame(request: Request, holder: User | ServiceAccount, grant_form: GrantFor
         "grant_form": grant_form,
         "may_manage": may_manage,
         "may_give": policies.may_give_roles(request.actor, holder),
-        "deactivation": deactivating(request, holder),
+        "deactivation": _leaving(request, holder) if isinstance(holder, User) else deactivating(request, holder),
         "may_reactivate": policies.may_reactivate(request.actor, holder),
     }
 

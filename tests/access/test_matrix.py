@@ -13,7 +13,7 @@ from tests.access.world import GONE, MACHINES, NOBODY, PEOPLE, POWERLESS, World,
 
 ROWS: list[Row] = [
     row
-    for app in ("portal", "usecases", "evidence", "approvals", "deeds")
+    for app in ("portal", "usecases", "stewardship", "evidence", "approvals", "deeds")
     for row in import_module(f"tests.access.rows.{app}").ROWS
 ]
 # What a machine without any scope may read all the same: who it is, and how the API is spoken.
@@ -169,6 +169,12 @@ def test_what_may_not_be_seen_answers_like_what_does_not_exist(
         ("api-approve-data-use", "POST", "hidden_data_use"),
         ("usecases:approve-data-use", "POST", "hidden_data_use"),
         ("usecases:refuse-data-use", "POST", "hidden_data_use"),
+        ("usecases:request", "GET", "hidden_request"),
+        ("usecases:accept-request", "POST", "hidden_request"),
+        ("usecases:withdraw-request", "POST", "hidden_request"),
+        ("api-accept-request", "POST", "hidden_request"),
+        ("api-decline-request", "POST", "hidden_request"),
+        ("api-withdraw-request", "POST", "hidden_request"),
     ],
 )
 def test_an_id_of_something_hidden_answers_like_one_that_was_never_given(

@@ -45,6 +45,7 @@ from usecases.actions.discovery import answer_question
 from usecases.actions.registration import edit_use_case
 from usecases.actions.retirements import review_retirements
 from usecases.actions.risk_reviews import conclude_risk_review, submit_risk_review
+from usecases.actions.stewardship import request_handover, request_to_join
 from usecases.catalogue import components_of, todays_date
 from usecases.models import SystemVersion, WorkItem
 
@@ -154,7 +155,8 @@ def _first(world: World) -> None:
     _keep(world, data_use=use, data_source=source, run=run, release=release, notice=Notice.objects.first())
     spare = source_of(cast, name="Tariffs of last year")
     _components(world, version)
-    _keep(world, version=version, unit=use_case.unit, spare_source=spare)
+    join = request_to_join(actor=cast.actor("dev"), use_case=use_case, role="engineering", message="I build it.")
+    _keep(world, version=version, unit=use_case.unit, spare_source=spare, join=join)
     world.pks["digest"] = version.digest
 
 
@@ -191,7 +193,8 @@ def _second(world: World) -> None:
     run = recorded(cast.actor("ingest"), version).run
     release = propose_release(actor=dev, use_case=version.use_case, version=version, environment="test")
     edit_use_case(actor=fiona, use_case=use_case, restricted=True)
-    _keep(world, hidden_data_use=use, hidden_run=run, hidden_release=release)
+    asked = request_handover(actor=fiona, subject=use_case, person=cast.sam)
+    _keep(world, hidden_data_use=use, hidden_run=run, hidden_release=release, hidden_request=asked)
 
 
 def _third(world: World) -> None:

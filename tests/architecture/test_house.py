@@ -24,14 +24,16 @@ ROOMS = {
 OWN_ROOMS = {
     "portal": {
         "access", "actors", "audit", "celery", "checks", "context", "embedded", "env", "errors", "finders",
-        "form_renderer", "handover", "htmx", "http", "identifiers", "logs", "middleware", "privileges", "settings",
-        "sso", "trail", "triggers", "wsgi",
+        "form_renderer", "handover", "htmx", "http", "identifiers", "leaving", "logs", "middleware", "privileges",
+        "settings", "sso", "trail", "triggers", "wsgi",
     },
     "usecases": {
         "classification", "risk_scheme", "manifests",  # pure: tiers and the method behind them, canonical manifests
         "cataloguing", "bills", "repository_files",  # pure: components of a manifest, bills of materials, files in YAML
         "catalogue",  # reading: what runs on which component
         "checklists", "questionnaires", "reviews", "next_steps", "prompts",  # reading: what is so, for the rooms above
+        "owners", "duplicates",  # reading, too: who answers for what, and what is registered already
+        "stewardship",  # policies of handing over and of joining a team
     },
     "evidence": {
         "connectors", "readings", "numbers", "counting",  # pure: what other systems say, and how it is counted

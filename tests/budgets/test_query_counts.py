@@ -27,7 +27,7 @@ MORE_FOR_A_REASON = {
         14,
         "claim, evidence with its runs, contributors, signatures, retirements, other signers",
     ),
-    "home": (9, "four kinds of things that wait, what one owns, and what one was told"),
+    "home": (10, "seven kinds of things wait for a person; what they own and were told stands beside them"),
 }
 Counts = dict[str, int]
 

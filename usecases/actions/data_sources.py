@@ -12,6 +12,7 @@ from portal.access import require
 from portal.actors import Actor
 from portal.audit import mention, record
 from portal.models import BusinessUnit, User
+from portal.querysets import hold_present
 from usecases import policies
 from usecases.actions.authors import person_of
 from usecases.actions.facts import close_fact, record_fact
@@ -37,6 +38,8 @@ def declare_data_source(
 ) -> DataSource:
     """A new entry of the catalogue. Raises Refused; ValidationError when the unit has a source of this name."""
     require(policies.may_declare_data_source(actor))
+    if not hold_present(owner):
+        raise ValidationError({"owner": _("The account of this person is switched off. Name somebody who is here.")})
     # Locking the unit makes the check for the name hold until the row is written.
     BusinessUnit.objects.select_for_update().get(pk=unit.pk)
     if DataSource.objects.filter(unit=unit, name=name).exists():

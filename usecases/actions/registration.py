@@ -1,5 +1,6 @@
 """Registering a use case and keeping its description true."""
 
+from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils.translation import gettext as _
 
@@ -7,6 +8,7 @@ from portal.access import Denied, Reason, Refused, require
 from portal.actors import Actor
 from portal.audit import mention, record
 from portal.models import BusinessUnit, User
+from portal.querysets import hold_present
 from usecases import policies
 from usecases.actions.facts import record_fact
 from usecases.actions.team import join
@@ -25,8 +27,13 @@ def register_use_case(
     owner: User,
     unit: BusinessUnit,
 ) -> UseCase:
-    """A new use case with one accountable owner, who joins its team. Raises Refused; values are the form's to check."""
+    """A new use case with one accountable owner, who joins its team. Raises Refused.
+
+    ValidationError for an owner who left; all other values are the form's to check.
+    """
     require(policies.may_register_use_case(actor, unit))
+    if not hold_present(owner):
+        raise ValidationError({"owner": _("The account of this person is switched off. Name somebody who is here.")})
     registrar = _registrar(actor, owner)
     use_case = UseCase.objects.create(
         title=title,

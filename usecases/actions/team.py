@@ -45,6 +45,11 @@ def remove_from_team(*, actor: Actor, use_case: UseCase, person: User, role: str
     """Take the part away; a part they do not have changes nothing. Raises Refused."""
     use_case = UseCase.objects.lock(use_case)
     require(policies.may_remove_from_team(actor, use_case, person, role))
+    leave(actor=actor, use_case=use_case, person=person, role=role)
+
+
+def leave(*, actor: Actor, use_case: UseCase, person: User, role: str) -> None:
+    """The part's end itself, for a verb that has ruled already: a handover ends the former owner's part."""
     removed, _by_model = UseCaseUserPermission.objects.filter(
         content_object=use_case, user=person, permission=_permission(role)
     ).delete()

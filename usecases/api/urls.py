@@ -2,12 +2,13 @@
 
 from django.urls import path
 
-from usecases.api import components, use_cases, work
+from usecases.api import components, stewardship, use_cases, work
 
 CASE = "use-cases/<str:reference>/"
 urlpatterns = [
     path("use-cases/", use_cases.UseCases.as_view(), name="api-use-cases"),
     path("use-cases/from-file/", use_cases.UseCaseFromFile.as_view(), name="api-use-case-from-file"),
+    path("use-cases/similar/", stewardship.Similar.as_view(), name="api-similar"),
     path(CASE, use_cases.UseCaseDetail.as_view(), name="api-use-case"),
     path(f"{CASE}versions/", use_cases.Versions.as_view(), name="api-versions"),
     path(f"{CASE}versions/<int:number>/", use_cases.VersionDetail.as_view(), name="api-version"),
@@ -28,6 +29,14 @@ urlpatterns = [
     path("components/<uuid:pk>/retirement/", components.ComponentRetirement.as_view(), name="api-component-retirement"),
     path("work-items/", components.WorkItems.as_view(), name="api-work-items"),
     path("work-items/<uuid:pk>/dismiss/", components.DismissWorkItem.as_view(), name="api-dismiss-work-item"),
+    path(f"{CASE}team/", stewardship.Team.as_view(), name="api-team"),
+    path(f"{CASE}stewardship-requests/", stewardship.Requests.as_view(), name="api-requests"),
+    path(
+        "data-sources/<uuid:pk>/stewardship-requests/", stewardship.SourceRequests.as_view(), name="api-source-requests"
+    ),
+    path("stewardship-requests/<uuid:pk>/accept/", stewardship.Accept.as_view(), name="api-accept-request"),
+    path("stewardship-requests/<uuid:pk>/decline/", stewardship.Decline.as_view(), name="api-decline-request"),
+    path("stewardship-requests/<uuid:pk>/withdraw/", stewardship.Withdraw.as_view(), name="api-withdraw-request"),
     path("data-sources/", work.DataSources.as_view(), name="api-data-sources"),
     path("data-uses/<uuid:pk>/approve/", work.ApproveDataUse.as_view(), name="api-approve-data-use"),
     path("data-uses/<uuid:pk>/refuse/", work.RefuseDataUse.as_view(), name="api-refuse-data-use"),

@@ -14,7 +14,7 @@ from portal.privileges import append_only_for_app
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("usecases", "0002_review_by_rule"),
+        ("usecases", "0020_stewardship"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -7,6 +7,7 @@ from usecases.models.fact import Fact
 from usecases.models.questionnaire import Answer, Questionnaire
 from usecases.models.repository_record import RepositoryRecord
 from usecases.models.risk_review import RiskReview
+from usecases.models.stewardship import StewardshipRequest
 from usecases.models.system_version import PromptText, SystemVersion
 from usecases.models.team import UseCaseGroupPermission, UseCaseUserPermission
 from usecases.models.use_case import UseCase
@@ -22,6 +23,7 @@ __all__ = [
     "Questionnaire",
     "RepositoryRecord",
     "RiskReview",
+    "StewardshipRequest",
     "SystemVersion",
     "UseCase",
     "UseCaseGroupPermission",

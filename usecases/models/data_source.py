@@ -4,7 +4,7 @@ from django.db import models
 from django.db.models import F, Q
 
 from portal.models import Audited, BusinessUnit, User
-from portal.triggers import follows, frozen
+from portal.triggers import follows, frozen, present
 from usecases.choices import DataClass, DataUseState
 from usecases.lifecycle import DATA_USES
 from usecases.models.use_case import UseCase
@@ -35,6 +35,7 @@ class DataSource(Audited):
                 condition=Q(classification__in=DataClass.values), name="data_source_classification_is_known"
             ),
         ]
+        triggers = [present("owner_id", name="data_source_owner_is_present")]
 
     def __str__(self) -> str:
         return self.name

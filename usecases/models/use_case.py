@@ -6,7 +6,7 @@ from django.db import models
 from django.db.models import Q
 
 from portal.models import Audited, BusinessUnit, User
-from portal.triggers import follows
+from portal.triggers import follows, present
 from usecases.choices import Pattern, Stage, TeamRole, Tier
 from usecases.lifecycle import STAGES
 from usecases.querysets import UseCaseQuerySet
@@ -61,7 +61,7 @@ class UseCase(Audited):
             GinIndex(fields=["search"], name="use_case_search"),
             GinIndex(fields=["title"], opclasses=["gin_trgm_ops"], name="use_case_title_trigrams"),
         ]
-        triggers = [follows(STAGES, "stage")]
+        triggers = [follows(STAGES, "stage"), present("owner_id", name="use_case_owner_is_present")]
 
     def __str__(self) -> str:
         return f"{self.reference} {self.title}"

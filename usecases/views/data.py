@@ -12,11 +12,12 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from portal.access import require
 from portal.http import form_only
-from usecases import policies
+from usecases import policies, stewardship
 from usecases.actions.data_sources import approve_data_use, declare_data_source, refuse_data_use, request_data_use
 from usecases.choices import DataUseState
-from usecases.forms import ApprovalForm, DataSourceForm, DataUseForm, RefusalForm
+from usecases.forms import ApprovalForm, DataSourceForm, DataUseForm, HandoverForm, RefusalForm
 from usecases.models import DataSource, DataUse, UseCase
+from usecases.owners import open_request
 from usecases.views.frame import actor_of, carried_out, fetch, posted
 
 CATALOGUE_PAGE = 200
@@ -132,12 +133,27 @@ def new_data_source(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def data_source(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    return source_page(request, visible_source(request, pk))
+
+
+def visible_source(request: HttpRequest, pk: uuid.UUID) -> DataSource:
+    """The entry, or 404 for who has nothing to do with data here."""
+    visible = DataSource.objects.visible_to(actor_of(request))
+    return get_object_or_404(visible.select_related("owner", "unit", "declared_by"), pk=pk)
+
+
+def source_page(request: HttpRequest, source: DataSource, form: HandoverForm | None = None) -> HttpResponse:
     """One source and who uses it: its owner sees every request, others those of use cases they may see."""
     actor = actor_of(request)
-    visible = DataSource.objects.visible_to(actor)
-    source = get_object_or_404(visible.select_related("owner", "unit", "declared_by"), pk=pk)
     uses = DataUse.objects.filter(data_source=source)
     if not actor.is_person(source.owner_id):
         uses = uses.filter(use_case_id__in=UseCase.objects.visible_to(actor).values("id"))
-    context = {"source": source, "uses": uses_with_rulings(request, uses)}
-    return render(request, "usecases/data_source.html", context)
+    context = {
+        "source": source,
+        "uses": uses_with_rulings(request, uses),
+        "asked": open_request(source),
+        "may_hand_over": stewardship.may_hand_over(actor, source),
+        "handover_form": form or HandoverForm(without=source.owner),
+    }
+    status = 422 if form is not None and form.errors else 200
+    return render(request, "usecases/data_source.html", context, status=status)

@@ -14,6 +14,7 @@ from portal.http import form_only
 from usecases import policies
 from usecases.actions.registration import register_use_case
 from usecases.actions.repository_files import Reading, register_from_file
+from usecases.duplicates import likely_duplicates
 from usecases.forms import FilterForm, RegisterForm, RepositoryFileForm
 from usecases.models import UseCase
 from usecases.repository_files import FileError
@@ -72,6 +73,7 @@ def register(request: HttpRequest) -> HttpResponse:
             text = _("%(reference)s is registered. The discovery questions come next.")
             messages.success(request, text % {"reference": use_case.reference})
             return redirect("usecases:discovery", reference=use_case.reference)
+    given["found"] = likely_duplicates(actor, *_described(form)) if form.is_bound else []
     return render(request, "usecases/register.html", given, status=422 if form.is_bound else 200)
 
 
@@ -106,9 +108,12 @@ def _read(reading: Reading) -> str:
     return _("%(reference)s said so already; its description was not changed.") % told
 
 
+def _described(form: RegisterForm) -> tuple[str, str]:
+    return str(form["title"].value() or ""), str(form["business_outcome"].value() or "")
+
+
 @require_safe
 def similar(request: HttpRequest) -> HttpResponse:
-    """Use cases of nearly the same name, as a fragment below the name field: perhaps it exists already."""
-    title = request.GET.get("title", "").strip()[:160]
-    near = UseCase.objects.similar_to(title).visible_to(actor_of(request))[:3] if len(title) >= 4 else []
-    return render(request, "usecases/_similar.html", {"near": near})
+    """What says nearly the same, as a fragment of the registration form: perhaps it exists already."""
+    found = likely_duplicates(actor_of(request), request.GET.get("title", ""), request.GET.get("business_outcome", ""))
+    return render(request, "usecases/_similar.html", {"found": found})

@@ -1,10 +1,9 @@
-"""One use case: its overview, description, team, history and end."""
+"""One use case: its overview, description, history and end."""
 
 from typing import Any
 
 from django import forms
 from django.contrib import messages
-from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
@@ -15,29 +14,27 @@ from portal.trail import as_lines, newest_first, trail_of
 from usecases import policies
 from usecases.actions.registration import edit_use_case
 from usecases.actions.stages import stop_use_case
-from usecases.actions.team import add_to_team, remove_from_team
 from usecases.catalogue import open_work as work_of
 from usecases.checklists import known_facts, pilot_checklist
-from usecases.choices import FactSource, Stage, TeamRole
-from usecases.forms import EditForm, LeavingForm, ReasonForm, TeamForm
-from usecases.models import UseCase, UseCaseUserPermission
+from usecases.choices import FactSource, Stage
+from usecases.forms import EditForm, ReasonForm
+from usecases.models import UseCase
 from usecases.next_steps import next_steps
 from usecases.questionnaires import latest_answers, open_questions
 from usecases.reviews import rule_for, score_answers
 from usecases.templatetags.use_case import address
 from usecases.views.frame import actor_of, carried_out, fetch, posted
+from usecases.views.team import parts_of
 
 HISTORY_PAGE = 60
 
 
 @require_safe
 def detail(request: HttpRequest, reference: str) -> HttpResponse:
-    return _overview(request, fetch(request, reference), TeamForm(), ReasonForm())
+    return _overview(request, fetch(request, reference), ReasonForm())
 
 
-def _overview(
-    request: HttpRequest, use_case: UseCase, team_form: forms.Form, stop_form: forms.Form, status: int = 200
-) -> HttpResponse:
+def _overview(request: HttpRequest, use_case: UseCase, stop_form: forms.Form, status: int = 200) -> HttpResponse:
     actor = actor_of(request)
     facts = known_facts(use_case)
     statuses = pilot_checklist(use_case, facts)
@@ -58,25 +55,13 @@ def _overview(
         "statuses": statuses,
         "done": sum(status.done for status in statuses),
         "recorded": [fact for fact in facts.values() if fact.source != FactSource.PERSON],
-        "team": _team(use_case),
+        "team": parts_of(use_case),
         "work": [{"item": item, "ruling": policies.may_dismiss_work_item(actor, item)} for item in work_of(use_case)],
-        "team_form": team_form,
         "stop_form": stop_form,
         "may_edit": policies.may_edit_use_case(actor, use_case),
-        "may_manage_team": policies.may_manage_team(actor, use_case),
         "may_stop": policies.may_stop_use_case(actor, use_case),
     }
     return render(request, "usecases/detail.html", context, status=status)
-
-
-def _team(use_case: UseCase) -> list[dict[str, Any]]:
-    parts: QuerySet[UseCaseUserPermission] = UseCaseUserPermission.objects.filter(content_object=use_case)
-    found = []
-    for part in parts.select_related("user", "permission").order_by("user__name", "permission__codename"):
-        role = part.permission.codename.removeprefix("team_")
-        accountable = role == TeamRole.OWNER and part.user_id == use_case.owner_id
-        found.append({"person": part.user, "role": role, "label": TeamRole(role).label, "accountable": accountable})
-    return found
 
 
 @require_http_methods(["GET", "POST"])
@@ -94,31 +79,10 @@ def edit(request: HttpRequest, reference: str) -> HttpResponse:
 
 
 @form_only("usecases:detail", "reference")
-def add_team_member(request: HttpRequest, reference: str) -> HttpResponse:
-    use_case, form = fetch(request, reference), TeamForm(request.POST)
-    carried_out(form, add_to_team, actor=actor_of(request), use_case=use_case)
-    if form.errors:
-        return _overview(request, use_case, form, ReasonForm(), status=422)
-    person, role = form.cleaned_data["person"], TeamRole(form.cleaned_data["role"])
-    messages.success(request, _("%(name)s is on the team: %(part)s.") % {"name": person.name, "part": role.label})
-    return redirect("usecases:detail", reference=reference)
-
-
-@form_only("usecases:detail", "reference")
-def remove_team_member(request: HttpRequest, reference: str) -> HttpResponse:
-    use_case, form = fetch(request, reference), LeavingForm(request.POST)
-    carried_out(form, remove_from_team, actor=actor_of(request), use_case=use_case)
-    if form.errors:
-        return _overview(request, use_case, TeamForm(), ReasonForm(), status=422)
-    messages.success(request, _("%(name)s left the team.") % {"name": form.cleaned_data["person"].name})
-    return redirect("usecases:detail", reference=reference)
-
-
-@form_only("usecases:detail", "reference")
 def stop(request: HttpRequest, reference: str) -> HttpResponse:
     use_case, form = fetch(request, reference), ReasonForm(request.POST)
     if carried_out(form, stop_use_case, actor=actor_of(request), use_case=use_case) is None:
-        return _overview(request, use_case, TeamForm(), form, status=422)
+        return _overview(request, use_case, form, status=422)
     messages.success(request, _("%(reference)s was stopped.") % {"reference": use_case.reference})
     return redirect("usecases:detail", reference=reference)
 
