@@ -2,22 +2,33 @@
 
 import uuid
 from dataclasses import dataclass
+from datetime import date
 
 from approvals.choices import DecisionKind, Outcome
 from approvals.declarations import changes_since_proposal
 from approvals.lanes import Lane, lane
 from approvals.models import Decision, Release, Verdict
+from portal.access import Reason
+from usecases.data_approvals import grounding_objections, next_end, objections, uses_of
+from usecases.models import DataUse
 
 
 @dataclass(frozen=True)
 class Grounds:
-    """`contributions` names by person the parts they had in what the release claims; `changes` make it stale."""
+    """`contributions` names by person the parts they had in what the release claims; `changes` make it stale.
+
+    `objections` are what the register says today against relying on the release, whatever the evidence: a release
+    that has any is neither approved nor let through, and is again as soon as they are gone. `holds_until` is the last
+    day before the calendar brings a new one.
+    """
 
     release: Release
     verdict: Verdict | None
     decisions: dict[str, Decision]
     contributions: dict[uuid.UUID, list[str]]
     changes: list[str]
+    objections: tuple[Reason, ...] = ()
+    holds_until: date | None = None
 
     @property
     def lanes(self) -> tuple[Lane, ...]:
@@ -52,11 +63,19 @@ def grounds_of(release: Release, *, fresh: bool = False) -> Grounds:
     contributions: dict[uuid.UUID, list[str]] = {}
     for person, part in release.contributors.order_by("part").values_list("person_id", "part"):
         contributions.setdefault(person, []).append(part)
+    uses = uses_of(release.use_case_id)
     decisions = release.decisions.select_related("person").order_by("decided_at", "id")
     return Grounds(
         release=release,
         verdict=newest_verdict(release),
         decisions={decision.lane: decision for decision in decisions},
         contributions=contributions,
-        changes=changes_since_proposal(release, fresh=fresh),
+        changes=changes_since_proposal(release, fresh=fresh, uses=uses),
+        objections=tuple(objections_to(release, uses)),
+        holds_until=next_end(uses),
     )
+
+
+def objections_to(release: Release, uses: list[DataUse]) -> list[Reason]:
+    """What the register says today against relying on the release; further kinds of objection are added here."""
+    return [*objections(uses), *grounding_objections(release.system_version.manifest, uses)]

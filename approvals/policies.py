@@ -277,6 +277,7 @@ def _evidence_reasons(release: Release, grounds: Grounds) -> list[Reason | None]
             % {"changes": " ".join(grounds.changes)},
             conflict=True,
         ),
+        *grounds.objections,
         None if grounds.allows else gate_reason(grounds.outcome),
     ]
 

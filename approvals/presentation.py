@@ -56,6 +56,8 @@ def _answer(grounds: Grounds) -> tuple[str, str]:
         return mark, (over[ReleaseState(state)] % {"why": why}).strip()
     if grounds.changes:
         return Outcome.FAIL, _("Not yet: what it declares was changed after it was proposed.")
+    if grounds.objections:
+        return Outcome.FAIL, _("Not yet: the data it stands on may not be used today.")
     if not grounds.allows:
         return grounds.outcome, _("Not yet: %(why)s") % {"why": _lower(gate_reason(grounds.outcome).text)}
     missing = len(grounds.open_lanes)
@@ -69,6 +71,8 @@ def _approved_answer(grounds: Grounds) -> tuple[str, str]:
         return Outcome.FAIL, _("No longer: its approval has expired. Propose the version again.")
     if grounds.changes:
         return Outcome.FAIL, _("No longer: what was approved is not what the register says now.")
+    if grounds.objections:
+        return Outcome.FAIL, _("Not today: the data it stands on may not be used. It is let through again once it may.")
     return Outcome.PASS, _("Yes: every signature is there and the gate lets it through.")
 
 
@@ -79,7 +83,10 @@ def lets_through(grounds: Grounds) -> bool:
 
 
 def _answer_note(grounds: Grounds) -> str:
-    return " ".join(grounds.changes)
+    release = grounds.release
+    if release.state not in (ReleaseState.PROPOSED, ReleaseState.APPROVED):
+        return " ".join(grounds.changes)
+    return " ".join([*grounds.changes, *(reason.text for reason in grounds.objections)])
 
 
 def criteria(verdict: Verdict | None, use_case: UseCase) -> list[dict[str, Any]]:
@@ -179,6 +186,12 @@ def _steps(grounds: Grounds, yours: Sequence[str], deciders: People) -> Iterator
     release = grounds.release
     if grounds.changes:
         yield {"text": _("Withdraw this release and propose the version again"), "who": release.use_case.owner}
+    for reason in grounds.objections:
+        yield {
+            "text": reason.text,
+            "who": release.use_case.owner,
+            "url": reverse("usecases:data", kwargs={"reference": release.use_case.reference}),
+        }
     for remedy, titles in _remedies(grounds).items():
         yield {"text": remedy, "note": ", ".join(titles), "who": release.system_version.declared_by}
     if grounds.verdict is None:

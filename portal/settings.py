@@ -157,6 +157,8 @@ CELERY_BEAT_SCHEDULE = {
     "outbox": {"task": "portal.deliver_outbox", "schedule": 15.0, "options": {"expires": 14}},
     "connector-schedule": {"task": "evidence.start_due_syncs", "schedule": 15.0, "options": {"expires": 14}},
     "reap-sync-runs": {"task": "evidence.reap_sync_runs", "schedule": 15.0, "options": {"expires": 14}},
+    # Reading computes what has lapsed; this warns people ahead and lets facts follow.
+    "data-approvals": {"task": "usecases.follow_data_approvals", "schedule": 3600.0, "options": {"expires": 3500}},
     "sweep-stale-gates": {"task": "approvals.sweep_stale_gates", "schedule": 60.0, "options": {"expires": 55}},
 }
 
@@ -267,6 +269,8 @@ BODY_LIMITS = {
     "/api/v1/evaluation-runs/": 16 * 1024 * 1024,
     "/api/v1/usage-records/": 16 * 1024 * 1024,
     "/connectors/": 32 * 1024 * 1024,
+    "/documents/": 22 * 1024 * 1024,
+    "/api/v1/documents/": 22 * 1024 * 1024,
     "/api/v1/gate/check/": 64 * 1024,
     "/sign-in/": 16 * 1024,
 }
@@ -365,6 +369,7 @@ LIFECYCLES = [
     "usecases.lifecycle.STAGES",
     "usecases.lifecycle.RISK_REVIEWS",
     "usecases.lifecycle.DATA_USES",
+    "usecases.lifecycle.DOCUMENTS",
     "approvals.lifecycle.RELEASES",
 ]
 NAVIGATION = [
@@ -378,6 +383,7 @@ USE_CASE_TABS = [
     ("Overview", "usecases:detail"),
     ("Discovery", "usecases:discovery"),
     ("Data", "usecases:data"),
+    ("Documents", "usecases:documents"),
     ("Checklist", "usecases:checklist"),
     ("Risk", "usecases:risk"),
     ("Versions", "usecases:versions"),

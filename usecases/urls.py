@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from usecases.views import checklist, data, discovery, register, risk, use_case, versions
+from usecases.views import catalogue, checklist, data, discovery, documents, register, risk, use_case, versions
 
 app_name = "usecases"
 urlpatterns = [
@@ -29,7 +29,21 @@ urlpatterns = [
     path("use-cases/<str:reference>/versions/<int:number>/", versions.version, name="version"),
     path("data-uses/<uuid:pk>/approve/", data.approve, name="approve-data-use"),
     path("data-uses/<uuid:pk>/refuse/", data.refuse, name="refuse-data-use"),
-    path("data-sources/", data.data_sources, name="data-sources"),
-    path("data-sources/new/", data.new_data_source, name="new-data-source"),
-    path("data-sources/<uuid:pk>/", data.data_source, name="data-source"),
+    path("data-uses/<uuid:pk>/renew/", data.renew, name="renew-data-use"),
+    path("data-uses/<uuid:pk>/decline-renewal/", data.decline, name="decline-renewal"),
+    path("data-uses/<uuid:pk>/ask-renewal/", data.ask_renewal, name="ask-renewal"),
+    path("data-uses/<uuid:pk>/end/", data.end, name="end-data-use"),
+    path("data-sources/", catalogue.data_sources, name="data-sources"),
+    path("data-sources/new/", catalogue.new_data_source, name="new-data-source"),
+    path("data-sources/<uuid:pk>/", catalogue.data_source, name="data-source"),
+    path("data-sources/<uuid:pk>/change/", catalogue.change, name="change-data-source"),
+    path("data-sources/<uuid:pk>/hand-over/", catalogue.hand_over, name="hand-over-data-source"),
+    path("data-sources/<uuid:pk>/certify/", catalogue.certify, name="certify-data-source"),
+    path("data-sources/<uuid:pk>/refreshed/", catalogue.report_refresh, name="report-refresh"),
+    path("use-cases/<str:reference>/documents/", documents.documents, name="documents"),
+    path("use-cases/<str:reference>/documents/<uuid:pk>/", documents.document, name="document"),
+    path("documents/<str:reference>/add/", documents.add, name="add-document"),
+    path("documents/<uuid:pk>/revise/", documents.revise, name="revise-document"),
+    path("documents/<uuid:pk>/retire/", documents.retire, name="retire-document"),
+    path("documents/<uuid:pk>/revisions/<int:number>/file/", documents.download, name="document-file"),
 ]

@@ -4,12 +4,13 @@ import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, time, timedelta
 from typing import Any
 
 import structlog
 from django.conf import settings
 from django.db import connection, transaction
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from prometheus_client import Counter
 
@@ -72,7 +73,10 @@ class Reply:
 
 @dataclass(frozen=True)
 class Found:
-    """What one snapshot of the database says: about the release that stands, and about what was asked of it."""
+    """What one snapshot of the database says: about the release that stands, and about what was asked of it.
+
+    `ends_at` is when the calendar ends the yes: the release's approval, or the first approval of its data.
+    """
 
     now: datetime
     use_case: UseCase | None
@@ -80,6 +84,7 @@ class Found:
     standing: tuple[Reason, ...]
     asked: tuple[Reason, ...]
     attestation: Attestation | None
+    ends_at: datetime | None = None
 
 
 def check(
@@ -135,8 +140,16 @@ def _find(actor: Actor, reference: str, environment: str, digest: str, artifacts
         text = _("No release is approved for this environment. Propose one and have it approved.")
         return Found(now, use_case, None, (Reason("no_release", text),), (), None)
     attestation = Attestation.objects.filter(release=release).order_by("-issued_at").first()
-    standing = tuple(_standing_reasons(release, attestation, now))
-    return Found(now, use_case, release, standing, tuple(_asked_reasons(release, digest, artifacts)), attestation)
+    grounds = grounds_of(release, fresh=True)
+    standing = tuple(_standing_reasons(release, grounds, attestation, now))
+    asked = tuple(_asked_reasons(release, digest, artifacts))
+    return Found(now, use_case, release, standing, asked, attestation, _end_of(release, grounds))
+
+
+def _end_of(release: Release, grounds: Grounds) -> datetime | None:
+    last = grounds.holds_until
+    midnight = timezone.make_aware(datetime.combine(last + timedelta(days=1), time.min)) if last else None
+    return min((end for end in (release.expires_at, midnight) if end is not None), default=None)
 
 
 def _use_case(actor: Actor, reference: str) -> UseCase | None:
@@ -149,9 +162,10 @@ def _use_case(actor: Actor, reference: str) -> UseCase | None:
     return found
 
 
-def _standing_reasons(release: Release, attestation: Attestation | None, now: datetime) -> Iterator[Reason]:
+def _standing_reasons(
+    release: Release, grounds: Grounds, attestation: Attestation | None, now: datetime
+) -> Iterator[Reason]:
     """Everything that speaks against the release that stands, whoever asks."""
-    grounds = grounds_of(release, fresh=True)
     expired = release.expires_at is None or release.expires_at <= now
     suspended = release.state == ReleaseState.SUSPENDED
     checks = [
@@ -185,6 +199,7 @@ def _standing_reasons(release: Release, attestation: Attestation | None, now: da
         ),
     ]
     yield from (reason for reason in checks if reason is not None)
+    yield from grounds.objections
     yield from _approval_reasons(release, grounds)
     yield from _evidence_reasons(release)
 
@@ -230,8 +245,8 @@ def _reply(
     reasons = (*found.asked, *found.standing)
     allow = not reasons and found.release is not None
     expires_at = found.now + GATE_REPLY_LIFETIME
-    if allow and found.release is not None and found.release.expires_at is not None:
-        expires_at = min(expires_at, found.release.expires_at)
+    if allow and found.ends_at is not None:
+        expires_at = min(expires_at, found.ends_at)
     attestation = found.attestation if allow else None
     statement = gate_reply_statement(
         GateReplyFacts(

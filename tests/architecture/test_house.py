@@ -23,17 +23,20 @@ ROOMS = {
 # Rooms a floor has besides, each with what it is for.
 OWN_ROOMS = {
     "portal": {
-        "access", "actors", "audit", "celery", "checks", "context", "embedded", "env", "errors", "finders", "handover",
-        "htmx", "http", "identifiers", "logs", "middleware", "privileges", "settings", "sso", "trail", "triggers",
-        "wsgi",
+        "access", "actors", "audit", "celery", "checks", "context", "embedded", "env", "errors", "files", "finders",
+        "handover", "htmx", "http", "identifiers", "logs", "middleware", "privileges", "settings", "sso", "trail",
+        "triggers", "wsgi",
     },
     "usecases": {
         "classification", "risk_scheme", "manifests",  # pure: tiers and the method behind them, canonical manifests
+        "validity", "file_types",  # pure: how long something counts, what a file's bytes are
+        "data_approvals", "catalogue", "documents",  # reading: what speaks against building on data, finding
+        "data_policies", "data_forms",  # the policies and forms about data: the other half of either
         "checklists", "questionnaires", "reviews", "next_steps", "prompts",  # reading: what is so, for the rooms above
     },
     "evidence": {
         "connectors", "readings", "numbers", "counting",  # pure: what other systems say, and how it is counted
-        "configuring", "files", "sealing",  # connectors' settings, the file store, secrets at rest
+        "configuring", "sealing",  # connectors' settings, secrets at rest
     },
     "approvals": {
         "gating", "gate_policies", "gate_words", "statistics", "lanes", "attestation", "signing",  # pure

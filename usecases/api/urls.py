@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from usecases.api import use_cases, work
+from usecases.api import data, use_cases, work
 
 CASE = "use-cases/<str:reference>/"
 urlpatterns = [
@@ -19,7 +19,21 @@ urlpatterns = [
     path(f"{CASE}risk-reviews/", work.RiskReviews.as_view(), name="api-risk-reviews"),
     path(f"{CASE}risk-reviews/<int:number>/conclude/", work.ConcludeRiskReview.as_view(), name="api-conclude-review"),
     path(f"{CASE}risk-reviews/<int:number>/return/", work.ReturnRiskReview.as_view(), name="api-return-review"),
-    path("data-sources/", work.DataSources.as_view(), name="api-data-sources"),
+    path("data-sources/", data.DataSources.as_view(), name="api-data-sources"),
+    path("data-sources/<uuid:pk>/", data.DataSourceDetail.as_view(), name="api-data-source"),
+    path("data-sources/<uuid:pk>/uses/", data.SourceUses.as_view(), name="api-data-source-uses"),
+    path("data-sources/<uuid:pk>/hand-over/", data.HandOver.as_view(), name="api-hand-over-data-source"),
+    path("data-sources/<uuid:pk>/certify/", data.Certify.as_view(), name="api-certify-data-source"),
+    path("data-sources/<uuid:pk>/refreshed/", data.ReportRefresh.as_view(), name="api-report-refresh"),
     path("data-uses/<uuid:pk>/approve/", work.ApproveDataUse.as_view(), name="api-approve-data-use"),
     path("data-uses/<uuid:pk>/refuse/", work.RefuseDataUse.as_view(), name="api-refuse-data-use"),
+    path("data-uses/<uuid:pk>/renew/", data.RenewDataUse.as_view(), name="api-renew-data-use"),
+    path("data-uses/<uuid:pk>/decline-renewal/", data.DeclineRenewal.as_view(), name="api-decline-renewal"),
+    path("data-uses/<uuid:pk>/ask-renewal/", data.AskRenewal.as_view(), name="api-ask-renewal"),
+    path("data-uses/<uuid:pk>/end/", data.EndDataUse.as_view(), name="api-end-data-use"),
+    path(f"{CASE}documents/", data.Documents.as_view(), name="api-documents"),
+    path("documents/", data.AddDocument.as_view(), name="api-add-document"),
+    path("documents/<uuid:pk>/revisions/", data.ReviseDocument.as_view(), name="api-revise-document"),
+    path("documents/<uuid:pk>/retire/", data.RetireDocument.as_view(), name="api-retire-document"),
+    path("documents/<uuid:pk>/revisions/<int:number>/file/", data.DocumentFile.as_view(), name="api-document-file"),
 ]

@@ -2,6 +2,7 @@
 
 from usecases.models.checklist import ChecklistConfirmation
 from usecases.models.data_source import DataSource, DataUse
+from usecases.models.document import Document, DocumentRevision
 from usecases.models.fact import Fact
 from usecases.models.questionnaire import Answer, Questionnaire
 from usecases.models.risk_review import RiskReview
@@ -14,6 +15,8 @@ __all__ = [
     "ChecklistConfirmation",
     "DataSource",
     "DataUse",
+    "Document",
+    "DocumentRevision",
     "Fact",
     "PromptText",
     "Questionnaire",
