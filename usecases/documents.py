@@ -1,9 +1,11 @@
 """Reading documents: through the use cases an actor may see, and the bytes only ever as a download."""
 
+import hashlib
 import uuid
 
 from django.db.models import F, FilteredRelation, Q, QuerySet
-from django.http import FileResponse, Http404
+from django.http import Http404, HttpResponse
+from django.utils.http import content_disposition_header
 from django.utils.translation import gettext as _
 
 from portal.actors import Actor
@@ -38,19 +40,26 @@ def get_visible_document(actor: Actor, pk: uuid.UUID) -> Document:
     return found
 
 
-def attachment(revision: DocumentRevision) -> FileResponse:
+def attachment(revision: DocumentRevision) -> HttpResponse:
     """The bytes to be saved, never shown: no browser is to run what somebody uploaded on this origin.
 
-    Raises Http404 when the store does not hold them, which a restored database without its files would show.
+    They are checked against their hash first. Raises Http404 when the store does not hold them, or holds others.
     """
     try:
-        file = path_of(revision.sha256).open("rb")
+        content = path_of(revision.sha256).read_bytes()
     except FileNotFoundError:
-        text = _("The file is not in this installation's store. Restore the folder of files beside the database.")
-        raise Http404(text) from None
-    response = FileResponse(file, as_attachment=True, filename=revision.filename, content_type=revision.media_type)
-    response["X-Content-Type-Options"] = "nosniff"
-    response["Content-Security-Policy"] = "default-src 'none'; sandbox"
-    response["Cache-Control"] = "private, no-store"
-    response["ETag"] = f'"{revision.sha256}"'
-    return response
+        content = b""
+    if hashlib.sha256(content).hexdigest() != revision.sha256:
+        text = _("The store does not hold this file as it was uploaded. Restore the folder of files from a backup.")
+        raise Http404(text)
+    return HttpResponse(
+        content,
+        content_type=revision.media_type,
+        headers={
+            "Content-Disposition": content_disposition_header(True, revision.filename),
+            "X-Content-Type-Options": "nosniff",
+            "Content-Security-Policy": "default-src 'none'; sandbox",
+            "Cache-Control": "private, no-store",
+            "ETag": f'"{revision.sha256}"',
+        },
+    )

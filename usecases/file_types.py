@@ -66,7 +66,7 @@ def _is_plain_text(content: bytes) -> bool:
         text = content.decode("utf-8")
     except UnicodeDecodeError:
         return False
-    return all(character >= " " or character in "\t\r\n\f" for character in text)
+    return all((character >= " " and character != "\x7f") or character in "\t\r\n\f" for character in text)
 
 
 def safe_filename(name: str, media_type: str) -> str:

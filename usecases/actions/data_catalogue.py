@@ -89,12 +89,12 @@ def _plain(value: Any) -> Any:
 def _why_reopened(was: tuple[str, bool], source: DataSource) -> str:
     said = []
     if source.classification != was[0]:
-        text = _("its classification rose from %(before)s to %(after)s.")
+        text = _("its classification rose from %(before)s to %(after)s")
         labels = {"before": DataClass(was[0]).label, "after": DataClass(source.classification).label}
         said.append(text % {key: str(label).lower() for key, label in labels.items()})
     if source.personal_data and not was[1]:
-        said.append(_("it holds personal data now."))
-    return " ".join(said)
+        said.append(_("it holds personal data now"))
+    return "{}.".format(_(" and ").join(said))
 
 
 @transaction.atomic

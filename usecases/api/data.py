@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from django.db.models import QuerySet
-from django.http import FileResponse
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiResponse, extend_schema
@@ -206,6 +206,6 @@ class DocumentFile(APIView):
         summary="The bytes of one revision, as an attachment",
         responses={(200, "application/octet-stream"): OpenApiResponse(OpenApiTypes.BINARY)},
     )
-    def get(self, request: Request, pk: uuid.UUID, number: int) -> FileResponse:
+    def get(self, request: Request, pk: uuid.UUID, number: int) -> HttpResponse:
         document = get_visible_document(actor_of(request), pk)
         return attachment(get_object_or_404(document.revisions, number=number))

@@ -5,7 +5,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import messages
-from django.http import FileResponse, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -117,6 +117,6 @@ def retire(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 
 
 @require_safe
-def download(request: HttpRequest, pk: uuid.UUID, number: int) -> FileResponse:
+def download(request: HttpRequest, pk: uuid.UUID, number: int) -> HttpResponse:
     found = get_visible_document(actor_of(request), pk)
     return attachment(get_object_or_404(found.revisions, number=number))
