@@ -12,6 +12,7 @@ from approvals.models import GatePolicyVersion, Release
 from evidence.models import EvaluationRun
 from portal.models import User
 from usecases.choices import DataClass, DataUseState, Pattern, Tier
+from usecases.data_approvals import uses_of
 from usecases.models import DataUse, SystemVersion, UseCase
 
 SCHEMA = "gatehouse.release/v1"
@@ -54,22 +55,23 @@ def declared_digest(release: Release) -> str:
     return digest_of(canonical(declared_now(release)))
 
 
-def declared_now(release: Release, *, fresh: bool = False) -> Declaration:
+def declared_now(release: Release, *, fresh: bool = False, uses: list[DataUse] | None = None) -> Declaration:
     """The declaration as the register says it now.
 
-    Use case and policy are read anew, unless the caller has just read them with the release (`fresh`).
+    Use case and policy are read anew, unless the caller has just read them with the release (`fresh`); `uses` are the
+    data uses where the caller has read these.
     """
     use_case = release.use_case if fresh else UseCase.objects.get(pk=release.use_case_id)
     in_force = fresh and release.policy.retired_at is None and release.policy.tier == use_case.tier
     policy = release.policy if in_force else policy_in_force(use_case.tier)
     cited = json.loads(release.canon)["runs"]
     digest = policy.digest if policy else ""
-    return _declaration(use_case, release.system_version.digest, release.environment, digest, cited)
+    return _declaration(use_case, release.system_version.digest, release.environment, digest, cited, uses)
 
 
-def changes_since_proposal(release: Release, *, fresh: bool = False) -> list[str]:
+def changes_since_proposal(release: Release, *, fresh: bool = False, uses: list[DataUse] | None = None) -> list[str]:
     """What was changed in the register since the proposal, one sentence each; empty while the digest still holds."""
-    now = declared_now(release, fresh=fresh)
+    now = declared_now(release, fresh=fresh, uses=uses)
     if digest_of(canonical(now)) == release.digest:
         return []
     return list(_changes(json.loads(release.canon), now)) or [_("The declaration is not the one that was proposed.")]
@@ -81,9 +83,13 @@ def declared_pattern(release: Release) -> str:
 
 
 def _declaration(
-    use_case: UseCase, version_digest: str, environment: str, policy_digest: str, cited: list[dict[str, Any]]
+    use_case: UseCase,
+    version_digest: str,
+    environment: str,
+    policy_digest: str,
+    cited: list[dict[str, Any]],
+    uses: list[DataUse] | None = None,
 ) -> Declaration:
-    uses = DataUse.objects.filter(use_case_id=use_case.pk).select_related("data_source")
     return {
         "schema": SCHEMA,
         "version": version_digest,
@@ -98,7 +104,9 @@ def _declaration(
             "pattern": use_case.pattern,
             "owner": str(use_case.owner_id),
         },
-        "data_uses": sorted((_data_use(use) for use in uses), key=lambda use: use["source"]),
+        "data_uses": sorted(
+            (_data_use(use) for use in (uses_of(use_case.pk) if uses is None else uses)), key=lambda use: use["source"]
+        ),
         "runs": sorted(cited, key=lambda run: str(run["id"])),
     }
 

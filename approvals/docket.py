@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, time
 from typing import Any
 
 from django.contrib.postgres.aggregates import ArrayAgg
@@ -23,7 +23,9 @@ from portal.access import capabilities_at
 from portal.actors import Actor
 from portal.models import Notice, User
 from usecases.choices import DataUseState, RequestKind, ReviewState, Stage
+from usecases.data_approvals import spoken
 from usecases.models import DataUse, RiskReview, StewardshipRequest, UseCase, WorkItem
+from usecases.validity import SOON
 
 MOST = 100
 LATE_AFTER_DAYS = 5
@@ -181,24 +183,51 @@ def address(name: str, use_case: UseCase) -> str:
 
 
 def _data_uses(actor: Actor) -> Iterator[Entry]:
+    """What the owner of a source is asked, and what the owner of a use case has to have renewed: one reading."""
     assert actor.person is not None
+    me, soon = actor.person.pk, timezone.localdate() + SOON
+    mine = DataUse.objects.filter(data_source__owner_id=me)
+    asked = mine.filter(state__in=[DataUseState.REQUESTED, DataUseState.REOPENED]).exclude(requested_by_id=me)
+    more_time = mine.filter(renewal_requested_at__isnull=False).exclude(renewal_requested_by_id=me)
+    approved = DataUse.objects.filter(state=DataUseState.APPROVED, use_case__owner_id=me)
+    ending = approved.filter(valid_until__lte=soon, renewal_requested_at__isnull=True)
+    arms = [arm.values("pk") for arm in (asked, more_time, ending)]
     found = (
-        DataUse.objects.filter(state=DataUseState.REQUESTED, data_source__owner_id=actor.person.pk)
-        .exclude(requested_by_id=actor.person.pk)
+        DataUse.objects.filter(pk__in=arms[0].union(*arms[1:]))
+        .exclude(use_case__stage=Stage.STOPPED)
         .filter(use_case__in=UseCase.objects.visible_to(actor).values("pk"))
-        .select_related("use_case", "data_source", "requested_by")
+        .select_related("use_case", "data_source", "requested_by", "renewal_requested_by")
         .order_by("requested_at")
     )
     for use in found[:MOST]:
-        yield Entry(
-            use.requested_at,
-            _("May %(use_case)s use “%(source)s”?")
-            % {"use_case": use.use_case.reference, "source": use.data_source.name},
-            address("usecases:data", use.use_case),
-            _("%(title)s. Asked by %(name)s: %(purpose)s")
-            % {"title": use.use_case.title, "name": use.requested_by.name, "purpose": use.purpose[:200]},
-            _("Decide about the data"),
-        )
+        yield _asked_of_owner(use) if use.waits_for_owner and use.data_source.owner_id == me else _to_renew(use)
+
+
+def _asked_of_owner(use: DataUse) -> Entry:
+    told = {"use_case": use.use_case.reference, "source": use.data_source.name, "title": use.use_case.title}
+    if use.state == DataUseState.REOPENED:
+        title = _("Does the approval of “%(source)s” for %(use_case)s still hold?")
+        text = _("%(title)s. To be confirmed again: %(why)s") % {**told, "why": use.reopened_reason}
+    elif use.renewal_requested_by is not None:
+        title = _("May %(use_case)s go on using “%(source)s”?")
+        text = _("%(title)s. %(name)s asks for more time: %(purpose)s")
+        text %= {**told, "name": use.renewal_requested_by.name, "purpose": use.purpose[:200]}
+    else:
+        title = _("May %(use_case)s use “%(source)s”?")
+        text = _("%(title)s. Asked by %(name)s: %(purpose)s")
+        text %= {**told, "name": use.requested_by.name, "purpose": use.purpose[:200]}
+    url = address("usecases:data", use.use_case)
+    return Entry(use.waits_since or use.requested_at, title % told, url, text, _("Decide about the data"))
+
+
+def _to_renew(use: DataUse) -> Entry:
+    """For the owner of the use case: since thirty days before the end."""
+    assert use.valid_until is not None
+    told = {"use_case": use.use_case.reference, "source": use.data_source.name, "day": spoken(use.valid_until)}
+    title = _("Have the approval of “%(source)s” for %(use_case)s renewed")
+    text = _("It lapsed on %(day)s: the gates say no until it is renewed.") if use.lapsed else _("It ends on %(day)s.")
+    since = timezone.make_aware(datetime.combine(use.valid_until - SOON, time.min))
+    return Entry(since, title % told, address("usecases:data", use.use_case), text % told, _("Ask for more time"))
 
 
 def _stewardship(person: User) -> Iterator[Entry]:

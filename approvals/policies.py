@@ -285,6 +285,7 @@ def _evidence_reasons(release: Release, grounds: Grounds) -> list[Reason | None]
             conflict=True,
         ),
         retired_reason(grounds.retired),
+        *grounds.objections,
         None if grounds.allows else gate_reason(grounds.outcome),
     ]
 

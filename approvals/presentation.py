@@ -58,6 +58,8 @@ def _answer(grounds: Grounds) -> tuple[str, str]:
         return Outcome.FAIL, _("Not yet: what it declares was changed after it was proposed.")
     if grounds.retired:
         return Outcome.FAIL, _("No: what it runs on was retired. Declare a version that runs on something else.")
+    if grounds.objections:
+        return Outcome.FAIL, _("Not yet: the data it stands on may not be used today.")
     if not grounds.allows:
         return grounds.outcome, _("Not yet: %(why)s") % {"why": _lower(gate_reason(grounds.outcome).text)}
     missing = len(grounds.open_lanes)
@@ -73,6 +75,8 @@ def _approved_answer(grounds: Grounds) -> tuple[str, str]:
         return Outcome.FAIL, _("No longer: what it runs on was retired. Declare a version that runs on something else.")
     if grounds.changes:
         return Outcome.FAIL, _("No longer: what was approved is not what the register says now.")
+    if grounds.objections:
+        return Outcome.FAIL, _("Not today: the data it stands on may not be used. It is let through again once it may.")
     return Outcome.PASS, _("Yes: every signature is there and the gate lets it through.")
 
 
@@ -83,7 +87,10 @@ def lets_through(grounds: Grounds) -> bool:
 
 
 def _answer_note(grounds: Grounds) -> str:
-    return " ".join(grounds.changes)
+    release = grounds.release
+    if release.state not in (ReleaseState.PROPOSED, ReleaseState.APPROVED):
+        return " ".join(grounds.changes)
+    return " ".join([*grounds.changes, *(reason.text for reason in grounds.objections)])
 
 
 def criteria(verdict: Verdict | None, use_case: UseCase) -> list[dict[str, Any]]:
@@ -186,6 +193,12 @@ def _steps(grounds: Grounds, yours: Sequence[str], deciders: People) -> Iterator
     for component in grounds.retired:
         text = _("Declare and propose a version without %(component)s") % {"component": component}
         yield {"text": text, "who": release.system_version.declared_by}
+    for reason in grounds.objections:
+        yield {
+            "text": reason.text,
+            "who": release.use_case.owner,
+            "url": reverse("usecases:data", kwargs={"reference": release.use_case.reference}),
+        }
     for remedy, titles in _remedies(grounds).items():
         yield {"text": remedy, "note": ", ".join(titles), "who": release.system_version.declared_by}
     if grounds.verdict is None:

@@ -161,6 +161,8 @@ CELERY_BEAT_SCHEDULE = {
     "connector-schedule": {"task": "evidence.start_due_syncs", "schedule": 15.0, "options": {"expires": 14}},
     "reap-sync-runs": {"task": "evidence.reap_sync_runs", "schedule": 15.0, "options": {"expires": 14}},
     "watch-retirements": {"task": "approvals.watch_retirements", "schedule": 3600.0, "options": {"expires": 3500}},
+    # Reading computes what has lapsed; this warns people ahead and lets facts follow.
+    "data-approvals": {"task": "usecases.follow_data_approvals", "schedule": 3600.0, "options": {"expires": 3500}},
     "sweep-stale-gates": {"task": "approvals.sweep_stale_gates", "schedule": 60.0, "options": {"expires": 55}},
 }
 
@@ -271,6 +273,8 @@ BODY_LIMITS = {
     "/api/v1/evaluation-runs/": 16 * 1024 * 1024,
     "/api/v1/usage-records/": 16 * 1024 * 1024,
     "/connectors/": 32 * 1024 * 1024,
+    "/documents/": 22 * 1024 * 1024,
+    "/api/v1/documents/": 22 * 1024 * 1024,
     "/api/v1/gate/check/": 64 * 1024,
     "/sign-in/": 16 * 1024,
 }
@@ -351,6 +355,8 @@ SPECTACULAR_SETTINGS = {
     # Several inputs have a field named “kind”; their words get names of their own.
     "ENUM_NAME_OVERRIDES": {
         "ComponentKindEnum": "usecases.choices.ComponentKind",
+        "DocumentKindEnum": "usecases.choices.DocumentKind",
+        "RequestKindEnum": "usecases.choices.RequestKind",
         "WorkKindEnum": "usecases.choices.WorkKind",
         "ConnectorKindEnum": "evidence.choices.ConnectorKind",
         "JudgeKindEnum": "evidence.choices.JudgeKind",
@@ -377,6 +383,7 @@ LIFECYCLES = [
     "usecases.lifecycle.DATA_USES",
     "usecases.lifecycle.WORK_ITEMS",
     "usecases.lifecycle.STEWARDSHIP",
+    "usecases.lifecycle.DOCUMENTS",
     "approvals.lifecycle.RELEASES",
 ]
 # What a person would leave behind (a list of words), and who moves it on when the account is switched off.
@@ -396,6 +403,7 @@ USE_CASE_TABS = [
     ("Team", "usecases:team"),
     ("Discovery", "usecases:discovery"),
     ("Data", "usecases:data"),
+    ("Documents", "usecases:documents"),
     ("Checklist", "usecases:checklist"),
     ("Risk", "usecases:risk"),
     ("Versions", "usecases:versions"),

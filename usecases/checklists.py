@@ -8,13 +8,18 @@ from pathlib import Path
 from typing import Literal
 
 import yaml
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from usecases.choices import FactSource
+from usecases.data_approvals import objections, uses_of
 from usecases.models import ChecklistConfirmation, Fact, UseCase
 
 CONTENT = Path(__file__).parent / "content" / "checklist.yaml"
 UNSURE = "unsure"
+DATA_FACT = "data_sources_approved"
+# Never stored: what the calendar made of a fact since somebody last wrote it.
+OVERTAKEN = "overtaken"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +80,24 @@ def checklist_items() -> tuple[ChecklistItem, ...]:
 
 
 def known_facts(use_case: UseCase) -> dict[str, Fact]:
-    """What is known now, by name."""
-    return {fact.name: fact for fact in Fact.objects.filter(use_case=use_case, until__isnull=True).order_by("name")}
+    """What is known now, by name. Approvals of data that ended since are said to have ended, whatever was stored."""
+    facts = {fact.name: fact for fact in Fact.objects.filter(use_case=use_case, until__isnull=True).order_by("name")}
+    if against := objections(uses_of(use_case.pk)):
+        known = facts.get(DATA_FACT)
+        facts[DATA_FACT] = Fact(
+            use_case=use_case,
+            name=DATA_FACT,
+            value=None,
+            statement=" ".join(reason.text for reason in against),
+            source=FactSource.VERB,
+            confidence=OVERTAKEN,
+            as_of=known.as_of if known else timezone.now(),
+        )
+    return facts
 
 
 def pilot_checklist(use_case: UseCase, facts: Mapping[str, Fact] | None = None) -> list[ItemStatus]:
-    """Every item in order, with its state; two queries whatever is known, one if `facts` were read before."""
+    """Every item in order, with its state; three queries whatever is known, one if `facts` were read before."""
     if facts is None:
         facts = known_facts(use_case)
     standing = ChecklistConfirmation.objects.filter(use_case=use_case, withdrawn_at__isnull=True)
@@ -111,10 +128,12 @@ def _status(item: ChecklistItem, facts: Mapping[str, Fact], confirmation: Checkl
 
 
 def _holds(fact: Fact | None) -> bool:
-    return fact is not None and fact.confidence != UNSURE
+    return fact is not None and fact.confidence not in (UNSURE, OVERTAKEN)
 
 
 def _missing_words(name: str, facts: Mapping[str, Fact]) -> str:
+    if name in facts and facts[name].confidence == OVERTAKEN:
+        return facts[name].statement
     if name in facts:
         return _("Answered with “I do not know yet”.")
     words = {

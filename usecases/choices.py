@@ -54,6 +54,31 @@ class DataUseState(models.TextChoices):
     REQUESTED = "requested", _("Waiting for its owner")
     APPROVED = "approved", _("Approved")
     REFUSED = "refused", _("Refused")
+    REOPENED = "reopened", _("To be confirmed again")
+    ENDED = "ended", _("No longer used")
+
+
+class Grounding(models.TextChoices):
+    """May answers rest on this source? Its owner says so, not who builds on it."""
+
+    UNASSESSED = "unassessed", _("Not assessed")
+    TRUSTED = "trusted", _("Trusted")
+    UNTRUSTED = "untrusted", _("Not trusted")
+
+
+class DocumentKind(models.TextChoices):
+    ASSESSMENT = "assessment", _("Impact or risk assessment")
+    AGREEMENT = "agreement", _("Contract or agreement")
+    DESIGN = "design", _("Design or architecture")
+    TEST_REPORT = "test_report", _("Test report")
+    PROCEDURE = "procedure", _("Procedure or instruction")
+    MINUTES = "minutes", _("Minutes of a decision")
+    OTHER = "other", _("Other")
+
+
+class DocumentState(models.TextChoices):
+    CURRENT = "current", _("In force")
+    RETIRED = "retired", _("Retired")
 
 
 class ReviewState(models.TextChoices):

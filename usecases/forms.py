@@ -14,8 +14,8 @@ from portal.access import unit_paths_with
 from portal.actors import Actor
 from portal.api.parsers import loads
 from portal.models import BusinessUnit, User
-from usecases.choices import ComponentKind, DataClass, Modality, Pattern, Stage, TeamRole, Tier
-from usecases.models import Component, DataSource
+from usecases.choices import ComponentKind, Modality, Pattern, Stage, TeamRole, Tier
+from usecases.models import Component
 
 MAX_TEXT = 4000
 # Room for a manifest with its prompt texts; the request as a whole is bounded by the portal.
@@ -154,45 +154,6 @@ class LeavingForm(forms.Form):
 
 class ReasonForm(forms.Form):
     reason = text_field(_("Reason"), rows=3)
-
-
-class DataSourceForm(forms.Form):
-    name = forms.CharField(label=_("Name"), max_length=160)
-    system = forms.CharField(label=_("System it lives in"), max_length=160)
-    description = text_field(_("What is in it"), rows=3, required=False)
-    owner = forms.ModelChoiceField(
-        User.objects.none(), label=_("Owner"), help_text=_("Decides who may use it, and for what.")
-    )
-    unit = forms.ModelChoiceField(BusinessUnit.objects.all(), label=_("Business unit"))
-    classification = forms.ChoiceField(label=_("Classification"), choices=DataClass.choices)
-    personal_data = forms.BooleanField(label=_("It holds personal data"), required=False)
-    region = forms.CharField(label=_("Where it is stored"), max_length=80, required=False)
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["owner"].queryset = people()  # type: ignore[attr-defined]
-
-
-class DataUseForm(forms.Form):
-    data_source = forms.ModelChoiceField(DataSource.objects.all(), label=_("Data source"))
-    purpose = text_field(_("What is it needed for?"), rows=3)
-    access_boundary = text_field(
-        _("Who may see what through it?"),
-        rows=3,
-        required=False,
-        help_text=_("Where permission is checked, and for whom. Asking the model to keep a secret enforces nothing."),
-    )
-
-
-class ApprovalForm(forms.Form):
-    note = text_field(_("Condition or note"), rows=2, required=False)
-    valid_until = forms.DateField(
-        label=_("Valid until"), required=False, widget=forms.DateInput(attrs={"type": "date"})
-    )
-
-
-class RefusalForm(forms.Form):
-    note = text_field(_("Why not, and what would have to change?"), rows=2)
 
 
 class ConfirmationForm(forms.Form):

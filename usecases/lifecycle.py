@@ -1,7 +1,7 @@
 """Which states exist in the register and which verb leads where."""
 
 from portal.lifecycle import Lifecycle, Transition
-from usecases.choices import DataUseState, RequestState, ReviewState, Stage, WorkState
+from usecases.choices import DataUseState, DocumentState, RequestState, ReviewState, Stage, WorkState
 
 STAGES = Lifecycle(
     name="use case",
@@ -40,13 +40,32 @@ DATA_USES = Lifecycle(
     initial=DataUseState.REQUESTED,
     states=tuple(DataUseState.values),
     transitions=(
-        Transition("approve_data_use", DataUseState.REQUESTED, DataUseState.APPROVED, "data_use.approved"),
-        Transition("refuse_data_use", DataUseState.REQUESTED, DataUseState.REFUSED, "data_use.refused"),
+        Transition(
+            "approve_data_use",
+            (DataUseState.REQUESTED, DataUseState.REOPENED),
+            DataUseState.APPROVED,
+            "data_use.approved",
+        ),
+        Transition(
+            "refuse_data_use",
+            (DataUseState.REQUESTED, DataUseState.REOPENED),
+            DataUseState.REFUSED,
+            "data_use.refused",
+        ),
+        # Only where nothing holds any more: while an approval runs, a renewal that is declined leaves it to its end.
+        Transition("decline_renewal", DataUseState.APPROVED, DataUseState.REFUSED, "data_use.renewal_declined"),
+        Transition("reopen_data_use", DataUseState.APPROVED, DataUseState.REOPENED, "data_use.reopened"),
         Transition(
             "request_data_use_again",
-            (DataUseState.REFUSED, DataUseState.APPROVED),
+            (DataUseState.REFUSED, DataUseState.APPROVED, DataUseState.REOPENED, DataUseState.ENDED),
             DataUseState.REQUESTED,
             "data_use.requested",
+        ),
+        Transition(
+            "end_data_use",
+            (DataUseState.REQUESTED, DataUseState.APPROVED, DataUseState.REFUSED, DataUseState.REOPENED),
+            DataUseState.ENDED,
+            "data_use.ended",
         ),
     ),
     terminal=(),
@@ -73,4 +92,12 @@ STEWARDSHIP = Lifecycle(
         Transition("withdraw_request", RequestState.OPEN, RequestState.WITHDRAWN, "stewardship.withdrawn"),
     ),
     terminal=(RequestState.ACCEPTED, RequestState.DECLINED, RequestState.WITHDRAWN),
+)
+
+DOCUMENTS = Lifecycle(
+    name="document",
+    initial=DocumentState.CURRENT,
+    states=tuple(DocumentState.values),
+    transitions=(Transition("retire_document", DocumentState.CURRENT, DocumentState.RETIRED, "document.retired"),),
+    terminal=(DocumentState.RETIRED,),
 )

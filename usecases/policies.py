@@ -14,9 +14,9 @@ from portal.access import (
 from portal.actors import Actor
 from portal.models import BusinessUnit, User
 from usecases.checklists import ItemStatus
-from usecases.choices import DataUseState, ReviewState, Stage, TeamRole, Tier, WorkState
+from usecases.choices import DocumentState, ReviewState, Stage, TeamRole, Tier, WorkState
 from usecases.classification import TIERS, Classification, lowest_residual_tier
-from usecases.models import ChecklistConfirmation, DataUse, RiskReview, UseCase, UseCaseUserPermission, WorkItem
+from usecases.models import ChecklistConfirmation, Document, RiskReview, UseCase, UseCaseUserPermission, WorkItem
 
 # What a part on one use case's team gives there.
 TEAM_CAPABILITIES: dict[str, frozenset[str]] = {
@@ -130,64 +130,6 @@ def may_remove_from_team(actor: Actor, use_case: UseCase, person: User, role: st
 def may_answer(actor: Actor, use_case: UseCase) -> Ruling:
     text = _("Answering needs a part as owner or contributor on the team, or the role of architect.")
     return rule([_person(actor), _able(actor, use_case, "answer", "not_answering", text), _running(use_case)])
-
-
-def may_declare_data_source(actor: Actor) -> Ruling:
-    able = "declare_data" in capabilities_anywhere(actor) or _declares_on_a_team(actor)
-    text = _("Adding a data source needs the role of architect, or a part as owner or contributor on some team.")
-    return rule([_person(actor), unless(able, "not_declaring", text)])
-
-
-def _declares_on_a_team(actor: Actor) -> bool:
-    if actor.person is None or not actor.person.is_active:
-        return False
-    parts = [f"team_{role}" for role, able in TEAM_CAPABILITIES.items() if "declare_data" in able]
-    return UseCaseUserPermission.objects.filter(user=actor.person, permission__codename__in=parts).exists()
-
-
-def may_request_data_use(actor: Actor, use_case: UseCase, use: DataUse | None = None) -> Ruling:
-    """`use` is the one already declared for the same source, if any."""
-    text = _("Asking for data needs a part as owner or contributor on the team, or the role of architect.")
-    waiting = use is not None and use.state == DataUseState.REQUESTED
-    return rule(
-        [
-            _person(actor),
-            _able(actor, use_case, "declare_data", "not_declaring", text),
-            _running(use_case),
-            unless(
-                not waiting,
-                "already_requested",
-                _("This use waits for the source's owner already. Wait for the answer, or ask the owner."),
-                conflict=True,
-            ),
-        ]
-    )
-
-
-def may_decide_data_use(actor: Actor, use: DataUse) -> Ruling:
-    """Approve or refuse: the source's owner alone, and never for a request of their own."""
-    owner = use.data_source.owner
-    return rule(
-        [
-            _person(actor),
-            unless(
-                actor.is_person(owner.pk),
-                "not_source_owner",
-                _("Only %(name)s, who owns this data source, decides who may use it.") % {"name": owner.name},
-            ),
-            unless(
-                not actor.is_person(use.requested_by_id),
-                "own_request",
-                _("You asked for this use yourself, so it needs a second person. Let somebody else on the team ask."),
-            ),
-            unless(
-                use.state == DataUseState.REQUESTED,
-                "already_decided",
-                _("This request was decided already. A new request opens it again."),
-                conflict=True,
-            ),
-        ]
-    )
 
 
 def may_confirm_checklist(actor: Actor, use_case: UseCase) -> Ruling:
@@ -331,3 +273,41 @@ def may_dismiss_work_item(actor: Actor, item: WorkItem) -> Ruling:
 def may_stop_use_case(actor: Actor, use_case: UseCase) -> Ruling:
     text = _("Stopping a use case is for an owner on its team. Ask %(name)s.") % {"name": use_case.owner.name}
     return rule([_person(actor), _able(actor, use_case, "manage_team", "not_owner", text), _running(use_case)])
+
+
+def may_add_document(actor: Actor, use_case: UseCase, owner: User | None = None) -> Ruling:
+    """`owner` is who shall answer for the document, where it is known already."""
+    text = _("Adding documents needs a part as owner or contributor on the team, or the role of architect.")
+    return rule(
+        [
+            _person(actor),
+            _able(actor, use_case, "edit", "not_editor", text),
+            _running(use_case),
+            unless(
+                owner is None or owner.is_active,
+                "inactive",
+                _("This person's account is switched off."),
+                conflict=True,
+            ),
+        ]
+    )
+
+
+def may_revise_document(actor: Actor, document: Document) -> Ruling:
+    """A new revision, or retiring it: who may add documents here, and the document's owner while they see it."""
+    use_case = document.use_case
+    mine = actor.is_person(document.owner_id) and "view" in capabilities(actor, use_case)
+    text = _("A document is revised by %(name)s, who owns it, or by who may edit the use case.")
+    return rule(
+        [
+            _person(actor),
+            None if mine else _able(actor, use_case, "edit", "not_editor", text % {"name": document.owner.name}),
+            _running(use_case),
+            unless(
+                document.state == DocumentState.CURRENT,
+                "retired",
+                _("This document was retired. Add a new one to take its place."),
+                conflict=True,
+            ),
+        ]
+    )

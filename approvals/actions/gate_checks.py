@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, time
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 import structlog
@@ -73,7 +73,10 @@ class Reply:
 
 @dataclass(frozen=True)
 class Found:
-    """What one snapshot of the database says: about the release that stands, and about what was asked of it."""
+    """What one snapshot of the database says: about the release that stands, and about what was asked of it.
+
+    `ends_at` is when the calendar ends the yes: the release's approval, or the first approval of its data.
+    """
 
     now: datetime
     use_case: UseCase | None
@@ -81,7 +84,6 @@ class Found:
     standing: tuple[Reason, ...]
     asked: tuple[Reason, ...]
     attestation: Attestation | None
-    # When something the version runs on is gone; no answer is good for longer.
     ends_at: datetime | None = None
 
 
@@ -141,13 +143,15 @@ def _find(actor: Actor, reference: str, environment: str, digest: str, artifacts
     grounds = grounds_of(release, fresh=True)
     standing = tuple(_standing_reasons(release, grounds, attestation, now))
     asked = tuple(_asked_reasons(release, digest, artifacts))
-    return Found(now, use_case, release, standing, asked, attestation, _ends_at(grounds))
+    return Found(now, use_case, release, standing, asked, attestation, _end_of(release, grounds))
 
 
-def _ends_at(grounds: Grounds) -> datetime | None:
-    """The midnight in UTC at which the first of its parts is gone."""
-    days = [each.retires_on for each in grounds.retiring if each.retires_on is not None]
-    return datetime.combine(min(days), time.min, UTC) if days else None
+def _end_of(release: Release, grounds: Grounds) -> datetime | None:
+    """The first of: the approval's own end, the day after its data may last be used, the day a part of it is gone."""
+    gone = [each.retires_on for each in grounds.retiring if each.retires_on is not None]
+    last = [grounds.holds_until + timedelta(days=1)] if grounds.holds_until else []
+    midnights = [datetime.combine(day, time.min, UTC) for day in (*gone, *last)]
+    return min((end for end in (release.expires_at, *midnights) if end is not None), default=None)
 
 
 def _use_case(actor: Actor, reference: str) -> UseCase | None:
@@ -198,6 +202,7 @@ def _standing_reasons(
         ),
     ]
     yield from (reason for reason in checks if reason is not None)
+    yield from grounds.objections
     yield from _approval_reasons(release, grounds)
     yield from _evidence_reasons(release)
 
@@ -243,8 +248,8 @@ def _reply(
     reasons = (*found.asked, *found.standing)
     allow = not reasons and found.release is not None
     expires_at = found.now + GATE_REPLY_LIFETIME
-    if allow and found.release is not None and found.release.expires_at is not None:
-        expires_at = min(expires_at, found.release.expires_at, found.ends_at or expires_at)
+    if allow and found.ends_at is not None:
+        expires_at = min(expires_at, found.ends_at)
     attestation = found.attestation if allow else None
     statement = gate_reply_statement(
         GateReplyFacts(

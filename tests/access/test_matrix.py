@@ -13,7 +13,7 @@ from tests.access.world import GONE, MACHINES, NOBODY, PEOPLE, POWERLESS, World,
 
 ROWS: list[Row] = [
     row
-    for app in ("portal", "usecases", "stewardship", "evidence", "approvals", "deeds")
+    for app in ("portal", "usecases", "stewardship", "data", "evidence", "approvals", "deeds")
     for row in import_module(f"tests.access.rows.{app}").ROWS
 ]
 # What a machine without any scope may read all the same: who it is, and how the API is spoken.

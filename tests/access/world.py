@@ -40,14 +40,15 @@ from tests.cast import Cast, assemble
 from tests.evidence.scenes import case, recorded, usage, version_of
 from tests.usecases.scenes import MODERATE, cleared, registered, source_of
 from usecases.actions.components import catalogue_component, set_retirement
-from usecases.actions.data_sources import request_data_use
+from usecases.actions.data_sources import approve_data_use, request_data_use
 from usecases.actions.discovery import answer_question
+from usecases.actions.documents import add_document
 from usecases.actions.registration import edit_use_case
 from usecases.actions.retirements import review_retirements
 from usecases.actions.risk_reviews import conclude_risk_review, submit_risk_review
 from usecases.actions.stewardship import request_handover, request_to_join
 from usecases.catalogue import components_of, todays_date
-from usecases.models import SystemVersion, WorkItem
+from usecases.models import SystemVersion, UseCase, WorkItem
 
 PEOPLE = ("olivia", "arno", "rafael", "amina", "sam", "priya", "leo", "dev", "petra", "fiona", "aud", "otto", "admin")
 MACHINES = ("pipeline", "ingest")
@@ -129,6 +130,7 @@ def build() -> World:
     world = World(assemble())
     _somebody_who_left(world)
     _first(world)
+    _data(world)
     _second(world)
     _third(world)
     _sources(world)
@@ -172,6 +174,26 @@ def _components(world: World, version: SystemVersion) -> None:
     _keep(world, evaluation_set=golden)
     item = WorkItem.objects.get()
     _keep(world, component=found["model"], prompt=found["prompt"], agent=agent, work_item=item)
+
+
+def _data(world: World) -> None:
+    """A use of UC-0001 that ends soon, and a document of it."""
+    cast, first = world.cast, UseCase.objects.get(number=1)
+    source = source_of(cast, name="Manuals")
+    asked = request_data_use(actor=cast.actor("olivia"), use_case=first, data_source=source, purpose="To look up.")
+    soon = timezone.localdate() + timedelta(days=20)
+    use = approve_data_use(actor=cast.actor("petra"), data_use=asked, valid_until=soon)
+    document = add_document(
+        actor=cast.actor("olivia"),
+        use_case=first,
+        title="Impact assessment",
+        kind="assessment",
+        owner=cast.olivia,
+        content=b"%PDF-1.7\n",
+        filename="assessment.pdf",
+        effective_on=timezone.localdate(),
+    )
+    _keep(world, ending_use=use, manuals=source, document=document)
 
 
 def _second(world: World) -> None:

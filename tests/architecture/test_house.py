@@ -23,7 +23,7 @@ ROOMS = {
 # Rooms a floor has besides, each with what it is for.
 OWN_ROOMS = {
     "portal": {
-        "access", "actors", "audit", "celery", "checks", "context", "embedded", "env", "errors", "finders",
+        "access", "actors", "audit", "celery", "checks", "context", "embedded", "env", "errors", "files", "finders",
         "form_renderer", "handover", "htmx", "http", "identifiers", "leaving", "logs", "middleware", "privileges",
         "settings", "sso", "trail", "triggers", "wsgi",
     },
@@ -31,13 +31,16 @@ OWN_ROOMS = {
         "classification", "risk_scheme", "manifests",  # pure: tiers and the method behind them, canonical manifests
         "cataloguing", "bills", "repository_files",  # pure: components of a manifest, bills of materials, files in YAML
         "catalogue",  # reading: what runs on which component
+        "validity", "file_types",  # pure: how long something counts, what a file's bytes are
+        "data_approvals", "documents",  # reading: what speaks against building on data, finding
+        "data_policies", "data_forms",  # the policies and forms about data: the other half of either
         "checklists", "questionnaires", "reviews", "next_steps", "prompts",  # reading: what is so, for the rooms above
         "owners", "duplicates",  # reading, too: who answers for what, and what is registered already
         "stewardship",  # policies of handing over and of joining a team
     },
     "evidence": {
         "connectors", "readings", "numbers", "counting",  # pure: what other systems say, and how it is counted
-        "configuring", "files", "sealing",  # connectors' settings, the file store, secrets at rest
+        "configuring", "sealing",  # connectors' settings, secrets at rest
     },
     "approvals": {
         "gating", "gate_policies", "gate_words", "statistics", "lanes", "attestation", "signing",  # pure

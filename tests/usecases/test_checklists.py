@@ -157,7 +157,7 @@ def test_the_checklist_has_eleven_items_with_reason_and_evidence():
     assert all(item.why and item.evidence for item in items)
 
 
-def test_the_checklist_reads_twice_whatever_is_known(cast, django_assert_num_queries):
+def test_the_checklist_reads_three_times_whatever_is_known(cast, django_assert_num_queries):
     use_case = registered(cast)
     with django_assert_num_queries(2):
         pilot_checklist(use_case)

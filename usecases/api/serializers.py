@@ -15,6 +15,7 @@ from usecases.models import Answer, DataSource, DataUse, RiskReview, SystemVersi
 from usecases.repository_files import MAX_BYTES
 
 MAX_TEXT = 4000
+TERMS = ("open", "running", "ending", "lapsed")
 
 
 def _as_uuid(text: str) -> uuid.UUID | None:
@@ -190,11 +191,21 @@ class DataSourceIn(StrictSerializer):
     classification = serializers.ChoiceField(choices=DataClass.choices)
     personal_data = serializers.BooleanField()
     region = serializers.CharField(max_length=80, allow_blank=True, default="")
+    licence = serializers.CharField(max_length=160, allow_blank=True, default="")
+    retention = serializers.CharField(max_length=160, allow_blank=True, default="")
+    refresh_every_hours = serializers.IntegerField(
+        min_value=1, max_value=43_920, allow_null=True, default=None, help_text="The promise of freshness."
+    )
 
 
 class DataSourceOut(serializers.ModelSerializer[DataSource]):
+    """`certificate` and `stale` are as of today."""
+
     owner = Named(read_only=True)
     unit = Named(read_only=True)
+    certified_by = Named(read_only=True, allow_null=True)
+    certificate = serializers.ChoiceField(choices=TERMS, read_only=True)
+    stale = serializers.BooleanField(read_only=True)
 
     class Meta:
         model = DataSource
@@ -208,6 +219,17 @@ class DataSourceOut(serializers.ModelSerializer[DataSource]):
             "classification",
             "personal_data",
             "region",
+            "licence",
+            "retention",
+            "grounding",
+            "refresh_every_hours",
+            "refreshed_at",
+            "stale",
+            "certified_by",
+            "certified_at",
+            "certified_until",
+            "certification_note",
+            "certificate",
             "declared_at",
         ]
         read_only_fields = fields
@@ -229,10 +251,15 @@ class RefusalIn(StrictSerializer):
 
 
 class DataUseOut(serializers.ModelSerializer[DataUse]):
+    """`holds` is whether the approval counts today: `approved` alone does not say that it has not lapsed."""
+
     use_case = serializers.CharField(source="use_case.reference", read_only=True)
     data_source = Named(read_only=True)
     requested_by = Named(read_only=True)
     decided_by = Named(read_only=True, allow_null=True)
+    renewal_requested_by = Named(read_only=True, allow_null=True)
+    holds = serializers.BooleanField(read_only=True)
+    lapsed = serializers.BooleanField(read_only=True)
 
     class Meta:
         model = DataUse
@@ -249,6 +276,13 @@ class DataUseOut(serializers.ModelSerializer[DataUse]):
             "decided_at",
             "note",
             "valid_until",
+            "holds",
+            "lapsed",
+            "reopened_at",
+            "reopened_reason",
+            "renewal_requested_by",
+            "renewal_requested_at",
+            "renewal_reason",
         ]
         read_only_fields = fields
 

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from usecases.api import components, stewardship, use_cases, work
+from usecases.api import components, data, stewardship, use_cases, work
 
 CASE = "use-cases/<str:reference>/"
 urlpatterns = [
@@ -37,7 +37,20 @@ urlpatterns = [
     path("stewardship-requests/<uuid:pk>/accept/", stewardship.Accept.as_view(), name="api-accept-request"),
     path("stewardship-requests/<uuid:pk>/decline/", stewardship.Decline.as_view(), name="api-decline-request"),
     path("stewardship-requests/<uuid:pk>/withdraw/", stewardship.Withdraw.as_view(), name="api-withdraw-request"),
-    path("data-sources/", work.DataSources.as_view(), name="api-data-sources"),
+    path("data-sources/", data.DataSources.as_view(), name="api-data-sources"),
+    path("data-sources/<uuid:pk>/", data.DataSourceDetail.as_view(), name="api-data-source"),
+    path("data-sources/<uuid:pk>/uses/", data.SourceUses.as_view(), name="api-data-source-uses"),
+    path("data-sources/<uuid:pk>/certify/", data.Certify.as_view(), name="api-certify-data-source"),
+    path("data-sources/<uuid:pk>/refreshed/", data.ReportRefresh.as_view(), name="api-report-refresh"),
     path("data-uses/<uuid:pk>/approve/", work.ApproveDataUse.as_view(), name="api-approve-data-use"),
     path("data-uses/<uuid:pk>/refuse/", work.RefuseDataUse.as_view(), name="api-refuse-data-use"),
+    path("data-uses/<uuid:pk>/renew/", data.RenewDataUse.as_view(), name="api-renew-data-use"),
+    path("data-uses/<uuid:pk>/decline-renewal/", data.DeclineRenewal.as_view(), name="api-decline-renewal"),
+    path("data-uses/<uuid:pk>/ask-renewal/", data.AskRenewal.as_view(), name="api-ask-renewal"),
+    path("data-uses/<uuid:pk>/end/", data.EndDataUse.as_view(), name="api-end-data-use"),
+    path(f"{CASE}documents/", data.Documents.as_view(), name="api-documents"),
+    path("documents/", data.AddDocument.as_view(), name="api-add-document"),
+    path("documents/<uuid:pk>/revisions/", data.ReviseDocument.as_view(), name="api-revise-document"),
+    path("documents/<uuid:pk>/retire/", data.RetireDocument.as_view(), name="api-retire-document"),
+    path("documents/<uuid:pk>/revisions/<int:number>/file/", data.DocumentFile.as_view(), name="api-document-file"),
 ]

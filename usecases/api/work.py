@@ -21,7 +21,7 @@ from usecases.actions import checklists, data_sources, discovery, risk_reviews
 from usecases.api import serializers as shapes
 from usecases.api.use_cases import valid, visible
 from usecases.checklists import checklist_items, item_status, pilot_checklist
-from usecases.models import ChecklistConfirmation, DataSource, DataUse, RiskReview, UseCase
+from usecases.models import ChecklistConfirmation, DataUse, RiskReview, UseCase
 from usecases.questionnaires import latest_answers
 
 
@@ -66,37 +66,13 @@ class AnswerDetail(APIView):
         return Response(shapes.AnswerOut(answer).data) if answer else Response(status=204)
 
 
-class DataSources(ListAPIView[DataSource]):
-    serializer_class = shapes.DataSourceOut
-    queryset = DataSource.objects.none()
-
-    def get_queryset(self) -> QuerySet[DataSource]:
-        return DataSource.objects.visible_to(actor_of(self.request)).select_related("owner", "unit")
-
-    @extend_schema(tags=["data"], summary="The catalogue of data sources")
-    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        return super().get(request, *args, **kwargs)
-
-    @extend_schema(
-        tags=["data"],
-        summary="Add a data source",
-        request=shapes.DataSourceIn,
-        responses={201: shapes.DataSourceOut},
-    )
-    @idempotent
-    def post(self, request: Request) -> Response:
-        values = valid(shapes.DataSourceIn(data=request.data))
-        source = data_sources.declare_data_source(actor=actor_of(request), **values)
-        return Response(shapes.DataSourceOut(source).data, status=201)
-
-
 class DataUses(ListAPIView[DataUse]):
     serializer_class = shapes.DataUseOut
     queryset = DataUse.objects.none()
 
     def get_queryset(self) -> QuerySet[DataUse]:
         uses = DataUse.objects.filter(use_case=visible(self.request, self.kwargs["reference"]))
-        return uses.select_related("use_case", "data_source", "requested_by", "decided_by")
+        return uses.select_related("use_case", "data_source", "requested_by", "decided_by", "renewal_requested_by")
 
     @extend_schema(tags=["data"], summary="What this use case does with data")
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
@@ -113,7 +89,7 @@ class DataUses(ListAPIView[DataUse]):
         return Response(shapes.DataUseOut(use).data, status=201)
 
 
-def _decidable(request: Request, pk: uuid.UUID) -> DataUse:
+def knowable(request: Request, pk: uuid.UUID) -> DataUse:
     """A use known through its use case, or to the owner of the source who is asked."""
     use = get_object_or_404(DataUse.objects.select_related("data_source__owner", "use_case"), pk=pk)
     actor = actor_of(request)
@@ -132,7 +108,7 @@ class ApproveDataUse(APIView):
     )
     @idempotent
     def post(self, request: Request, pk: uuid.UUID) -> Response:
-        use = _decidable(request, pk)
+        use = knowable(request, pk)
         values = valid(shapes.ApprovalIn(data=request.data))
         done = data_sources.approve_data_use(actor=actor_of(request), data_use=use, **values)
         return Response(shapes.DataUseOut(done).data)
@@ -147,7 +123,7 @@ class RefuseDataUse(APIView):
     )
     @idempotent
     def post(self, request: Request, pk: uuid.UUID) -> Response:
-        use = _decidable(request, pk)
+        use = knowable(request, pk)
         values = valid(shapes.RefusalIn(data=request.data))
         done = data_sources.refuse_data_use(actor=actor_of(request), data_use=use, **values)
         return Response(shapes.DataUseOut(done).data)

@@ -14,7 +14,7 @@ from portal.privileges import append_only_for_app
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("usecases", "0020_stewardship"),
+        ("usecases", "0030_data_and_documents"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

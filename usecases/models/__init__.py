@@ -3,6 +3,7 @@
 from usecases.models.checklist import ChecklistConfirmation
 from usecases.models.component import Component, VersionComponent, WorkItem
 from usecases.models.data_source import DataSource, DataUse
+from usecases.models.document import Document, DocumentRevision
 from usecases.models.fact import Fact
 from usecases.models.questionnaire import Answer, Questionnaire
 from usecases.models.repository_record import RepositoryRecord
@@ -18,6 +19,8 @@ __all__ = [
     "Component",
     "DataSource",
     "DataUse",
+    "Document",
+    "DocumentRevision",
     "Fact",
     "PromptText",
     "Questionnaire",

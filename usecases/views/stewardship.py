@@ -17,7 +17,7 @@ from usecases.choices import OWNERSHIP
 from usecases.forms import DeclineForm, HandoverForm
 from usecases.models import DataSource, StewardshipRequest, UseCase
 from usecases.owners import coverage
-from usecases.views.data import source_page, visible_source
+from usecases.views.catalogue import fetch, source_page
 from usecases.views.frame import actor_of, carried_out
 
 MOST = 100
@@ -84,9 +84,9 @@ def _page_of(found: StewardshipRequest) -> str:
 
 @form_only("usecases:data-source", "pk")
 def hand_over_source(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
-    source, form = visible_source(request, pk), HandoverForm(request.POST)
+    source, form = fetch(request, pk), HandoverForm(request.POST)
     if carried_out(form, request_handover, actor=actor_of(request), subject=source) is None:
-        return source_page(request, source, form)
+        return source_page(request, source, status=422, handover_form=form)
     name = form.cleaned_data["person"].name
     messages.success(request, _("%(name)s was asked. Nothing changes until they accept.") % {"name": name})
     return redirect("usecases:data-source", pk=pk)
