@@ -55,7 +55,7 @@ def present(field: str, *, name: str) -> pgtrigger.Trigger:
     """
     return pgtrigger.Trigger(
         name=name,
-        operation=pgtrigger.Insert | pgtrigger.UpdateOf(field),
+        operation=pgtrigger.Insert | pgtrigger.UpdateOf(field),  # type: ignore[no-untyped-call]
         when=pgtrigger.Before,
         level=pgtrigger.Row,
         func=f'PERFORM 1 FROM person WHERE id = NEW."{field}" AND is_active FOR SHARE;'

@@ -63,7 +63,7 @@ def likely_duplicates(actor: Actor, title: str, outcome: str = "") -> list[Dupli
     near: dict[object, tuple[float, str, UseCase]] = {}
     if len(title) >= SHORTEST:
         for row in seen.similar_to(title).select_related("owner")[:SHOWN]:
-            near[row.pk] = (float(row.closeness), _("a similar name"), row)
+            near[row.pk] = (float(row.closeness), _("a similar name"), row)  # type: ignore[attr-defined]
     words = telling_words(f"{title} {outcome}")
     if len(words) >= 3:
         for row in seen.about(words).select_related("owner")[: 4 * SHOWN]:

@@ -197,7 +197,7 @@ class StewardshipRequestQuerySet(models.QuerySet["StewardshipRequest"]):
         if found is None or actor.is_person(found.person_id) or actor.is_person(found.requested_by_id):
             return found
         subject = found.subject
-        seen = type(subject)._default_manager.all().visible_to(actor)  # type: ignore[attr-defined]
+        seen = type(subject)._default_manager.all().visible_to(actor)
         return found if seen.filter(pk=subject.pk).exists() else None
 
     def told(self) -> Self:
