@@ -36,7 +36,19 @@ class Scene:
         """Every main page, by who visits it; "" is nobody."""
         source = DataSource.objects.order_by("id")[0]
         under_way, live = f"/use-cases/{self.reference}/", f"/use-cases/{self.standing.use_case.reference}/"
-        tabs = ("", "discovery/", "data/", "checklist/", "risk/", "versions/", "evidence/", "releases/", "history/")
+        tabs = (
+            "",
+            "team/",
+            "join/",
+            "discovery/",
+            "data/",
+            "checklist/",
+            "risk/",
+            "versions/",
+            "evidence/",
+            "releases/",
+            "history/",
+        )
         return {
             "": ["/sign-in/"],
             "olivia": [
@@ -54,7 +66,8 @@ class Scene:
             "arno": ["/data-sources/new/"],
             "aud": ["/audit-trail/"],
             "admin": [
-                "/people/", "/people/new/", f"/people/{self.cast.sam.pk}/",
+                "/people/", "/people/new/", "/ownership/",
+                f"/people/{self.cast.olivia.pk}/deactivate/", f"/people/{self.cast.sam.pk}/",
                 f"/service-accounts/{self.cast.accounts['pipeline'].pk}/",
             ],
         }  # fmt: skip

@@ -14,12 +14,13 @@ from portal.http import form_only
 from usecases import policies, stewardship
 from usecases.actions.stewardship import request_handover, request_to_join
 from usecases.actions.team import add_to_team, remove_from_team
-from usecases.choices import RequestKind, RequestState, TeamRole
+from usecases.choices import OWNERSHIP, RequestKind, RequestState, TeamRole
 from usecases.forms import HandoverForm, JoinForm, LeavingForm, TeamForm
 from usecases.models import StewardshipRequest, UseCase, UseCaseUserPermission
-from usecases.owners import absent_owner, open_request
+from usecases.owners import absent_owner
 from usecases.views.frame import actor_of, carried_out, fetch, posted
 
+MOST = 100
 # Each part: what it is there for, and what it means that nobody has it.
 PARTS = (
     (
@@ -79,7 +80,8 @@ def _page(
     handover_form: forms.Form | None = None,
 ) -> HttpResponse:
     actor, held = actor_of(request), parts_of(use_case)
-    joins = StewardshipRequest.objects.filter(use_case=use_case, kind=RequestKind.JOIN, state=RequestState.OPEN)
+    opened = StewardshipRequest.objects.filter(use_case=use_case, state=RequestState.OPEN).select_related("person")
+    waiting = list(opened.order_by("requested_at", "id")[:MOST])
     context = {
         "use_case": use_case,
         "parts": [
@@ -92,9 +94,9 @@ def _page(
             }
             for role, what, empty in PARTS
         ],
-        "asked": open_request(use_case),
+        "asked": next((each for each in waiting if each.kind in OWNERSHIP), None),
         "absent": absent_owner(use_case),
-        "joins": joins.select_related("person").order_by("requested_at", "id")[:50],
+        "joins": [each for each in waiting if each.kind == RequestKind.JOIN],
         "team_form": team_form or TeamForm(),
         "handover_form": handover_form or HandoverForm(without=use_case.owner),
         "may_manage_team": policies.may_manage_team(actor, use_case),
