@@ -352,6 +352,7 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "ConnectorKindEnum": "evidence.choices.ConnectorKind",
         "JudgeKindEnum": "evidence.choices.JudgeKind",
+        "DocumentKindEnum": "usecases.choices.DocumentKind",
     },
 }
 
