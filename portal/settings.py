@@ -360,6 +360,7 @@ SPECTACULAR_SETTINGS = {
         "WorkKindEnum": "usecases.choices.WorkKind",
         "ConnectorKindEnum": "evidence.choices.ConnectorKind",
         "JudgeKindEnum": "evidence.choices.JudgeKind",
+        "DocumentKindEnum": "usecases.choices.DocumentKind",
     },
 }
 

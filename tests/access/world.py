@@ -62,6 +62,8 @@ GROUNDED |= {"direction": "higher", "threshold": "0.7"}
 @dataclass
 class World:
     cast: Cast
+    # Where its files are: a test has a home of its own.
+    home: Path
     pks: dict[str, str] = field(default_factory=dict)
     tokens: dict[str, str] = field(default_factory=dict)
     sessions: dict[str, str] = field(default_factory=dict)
@@ -96,7 +98,7 @@ class World:
         """The response, with whatever the request changed taken back."""
         client, data = self.client(caller), self.filled(data)
         api = url.startswith("/api/v1/")
-        with transaction.atomic():
+        with override_settings(GATEHOUSE_HOME=self.home), transaction.atomic():
             if method == "GET":
                 response = client.get(url, data or {})
             else:
@@ -122,12 +124,12 @@ def fresh_world(blocker: Any, home: Path) -> Iterator[World]:
         databases.clone(template, settings.DATABASES["default"]["NAME"])
         hasher = ["django.contrib.auth.hashers.MD5PasswordHasher"]
         with override_settings(PASSWORD_HASHERS=hasher, GATEHOUSE_HOME=home):
-            yield build()
+            yield build(home)
         databases.clone(template, settings.DATABASES["default"]["NAME"])
 
 
-def build() -> World:
-    world = World(assemble())
+def build(home: Path) -> World:
+    world = World(assemble(), home)
     _somebody_who_left(world)
     _first(world)
     _data(world)

@@ -35,7 +35,7 @@ def data(request: HttpRequest, reference: str) -> HttpResponse:
         owner = form.cleaned_data["data_source"].owner.name
         messages.success(request, _("%(name)s was asked and decides.") % {"name": owner})
         return redirect("usecases:data", reference=reference)
-    rows = uses_with_rulings(actor, DataUse.objects.filter(use_case=use_case))
+    rows = uses_with_rulings(actor, DataUse.objects.filter(use_case=use_case), of_team=True)
     living = [row for row in rows if row["use"].state != DataUseState.ENDED]
     context = {
         "use_case": use_case,
@@ -48,8 +48,11 @@ def data(request: HttpRequest, reference: str) -> HttpResponse:
     return render(request, "usecases/data.html", context, status=422 if form.is_bound else 200)
 
 
-def uses_with_rulings(actor: Actor, uses: QuerySet[DataUse]) -> list[dict[str, Any]]:
-    """Each use with what the viewer may do about it; the rulings need no further query."""
+def uses_with_rulings(actor: Actor, uses: QuerySet[DataUse], *, of_team: bool = False) -> list[dict[str, Any]]:
+    """Each use with what the viewer may do about it as the source's owner; that needs no further query.
+
+    `of_team` adds what a team may do, which is asked of each use case: for a list of one use case's uses only.
+    """
     known = uses.select_related(
         "data_source__owner",
         "data_source__unit",
@@ -59,7 +62,7 @@ def uses_with_rulings(actor: Actor, uses: QuerySet[DataUse]) -> list[dict[str, A
         "use_case__unit",
         "use_case__owner",
     ).order_by("data_source__name", "id")
-    return [_row(actor, use) for use in known[:MOST]]
+    return [{**_row(actor, use), **(_team_row(actor, use) if of_team else {})} for use in known[:MOST]]
 
 
 def _row(actor: Actor, use: DataUse) -> dict[str, Any]:
@@ -81,6 +84,12 @@ def _row(actor: Actor, use: DataUse) -> dict[str, Any]:
         "may_decline": not asked and policies.may_decline_renewal(actor, use),
         "renewal": ApprovalForm(auto_id=f"renew-%s-{end}"),
         "declining": RefusalForm(auto_id=f"decline-%s-{end}"),
+    }
+
+
+def _team_row(actor: Actor, use: DataUse) -> dict[str, Any]:
+    end = use.pk.hex[-8:]
+    return {
         "may_ask": policies.may_request_renewal(actor, use),
         "asking": RenewalForm(auto_id=f"ask-%s-{end}"),
         "may_end": policies.may_end_data_use(actor, use),
