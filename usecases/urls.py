@@ -2,18 +2,27 @@
 
 from django.urls import path
 
-from usecases.views import checklist, data, discovery, register, risk, use_case, versions
+from usecases.views import bulk, checklist, data, discovery, register, risk, saved_views, use_case, versions
 
 app_name = "usecases"
 urlpatterns = [
     path("use-cases/", register.use_cases, name="list"),
     path("use-cases/new/", register.register, name="register"),
     path("use-cases/similar/", register.similar, name="similar"),
+    path("use-cases/bulk/", bulk.bulk, name="bulk"),
+    path("use-cases/bulk/apply/", bulk.apply_bulk, name="apply-bulk"),
+    path("saved-views/", saved_views.saved_views, name="saved-views"),
+    path("saved-views/new/", saved_views.new_view, name="new-view"),
+    path("saved-views/begin-as-usual/", saved_views.begin_as_usual, name="begin-as-usual"),
+    path("saved-views/<uuid:pk>/", saved_views.saved_view, name="saved-view"),
+    path("saved-views/<uuid:pk>/remove/", saved_views.remove_view, name="remove-view"),
+    path("saved-views/<uuid:pk>/begin/", saved_views.begin_with, name="begin-with-view"),
     path("use-cases/<str:reference>/", use_case.detail, name="detail"),
     path("use-cases/<str:reference>/edit/", use_case.edit, name="edit"),
     path("use-cases/<str:reference>/stop/", use_case.stop, name="stop"),
     path("use-cases/<str:reference>/team/add/", use_case.add_team_member, name="add-to-team"),
     path("use-cases/<str:reference>/team/remove/", use_case.remove_team_member, name="remove-from-team"),
+    path("use-cases/<str:reference>/tags/", use_case.tag, name="tag"),
     path("use-cases/<str:reference>/history/", use_case.history, name="history"),
     path("use-cases/<str:reference>/discovery/", discovery.discovery, name="discovery"),
     path("use-cases/<str:reference>/discovery/<slug:question>/", discovery.answer, name="answer"),

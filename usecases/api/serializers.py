@@ -10,8 +10,12 @@ from rest_framework import serializers
 
 from portal.api.serializers import StrictSerializer
 from portal.models import BusinessUnit, User
-from usecases.choices import DataClass, Pattern, Stage, Tier
-from usecases.models import Answer, DataSource, DataUse, RiskReview, SystemVersion, UseCase
+from usecases.choices import DataClass, Pattern, Sharing, Tier
+from usecases.finding.filters import MAX_VALUES, MAX_WORDS, Filter, filters
+from usecases.finding.query import COLUMNS
+from usecases.models import Answer, DataSource, DataUse, RiskReview, SavedView, SystemVersion, UseCase
+from usecases.models.use_case import MAX_TAG, MAX_TAGS
+from usecases.ordering import SORTS
 
 MAX_TEXT = 4000
 
@@ -76,13 +80,36 @@ class UseCaseChange(UseCaseIn):
     restricted = serializers.BooleanField()
 
 
+class AnyOf(serializers.ListField):
+    """Several values of one parameter; what is wrong with one of them is told under the parameter's own name."""
+
+    def run_child_validation(self, data: Any) -> Any:
+        try:
+            return super().run_child_validation(data)
+        except serializers.ValidationError as error:
+            texts = [text for found in error.detail.values() for text in found]  # type: ignore[union-attr]
+            raise serializers.ValidationError(texts[:1]) from None
+
+
+def _filter_field(each: Filter) -> serializers.Field[Any, Any, Any, Any]:
+    """How a filter of the register is told to callers: repeat the parameter for several values, any of which fits."""
+    if each.kind == "choice":
+        child: Any = serializers.ChoiceField(choices=list(each.choices))
+    elif each.kind == "unit":
+        return AnyOf(child=UnitField(), required=False, help_text="Id or name; includes all below.")
+    else:
+        child = serializers.CharField(max_length=MAX_WORDS)
+    return AnyOf(child=child, max_length=MAX_VALUES, required=False, help_text=str(each.label))
+
+
 class UseCaseFilter(serializers.Serializer[Any]):
+    """Words, every filter of the register, and an order. Without an order the newest registration comes first."""
+
     q = serializers.CharField(max_length=120, required=False, allow_blank=True)
-    stage = serializers.ChoiceField(choices=Stage.choices, required=False)
-    tier = serializers.ChoiceField(choices=Tier.choices, required=False)
-    pattern = serializers.ChoiceField(choices=Pattern.choices, required=False)
-    owner = serializers.CharField(max_length=80, required=False, help_text="Part of the owner's name.")
-    unit = UnitField(required=False, help_text="Id or name; includes all units below.")
+    sort = serializers.ChoiceField(choices=SORTS, required=False)
+
+    def get_fields(self) -> dict[str, Any]:
+        return {**super().get_fields(), **{key: _filter_field(each) for key, each in filters().items()}}
 
 
 class UseCaseOut(serializers.ModelSerializer[UseCase]):
@@ -104,6 +131,7 @@ class UseCaseOut(serializers.ModelSerializer[UseCase]):
             "stage",
             "tier",
             "restricted",
+            "tags",
             "registered_at",
             "updated_at",
             "url",
@@ -279,4 +307,50 @@ class RiskReviewOut(serializers.ModelSerializer[RiskReview]):
             "concluded_by",
             "concluded_at",
         ]
+        read_only_fields = fields
+
+
+class TagsIn(StrictSerializer):
+    add = serializers.ListField(child=serializers.CharField(max_length=MAX_TAG), max_length=MAX_TAGS, default=list)
+    remove = serializers.ListField(child=serializers.CharField(max_length=MAX_TAG), max_length=MAX_TAGS, default=list)
+
+
+class WantedIn(StrictSerializer):
+    """What a view shows: the list's own parameters, each with a list of values."""
+
+    q = serializers.ListField(child=serializers.CharField(max_length=120), max_length=1, required=False)
+    sort = serializers.ListField(child=serializers.ChoiceField(choices=SORTS), max_length=1, required=False)
+    columns = serializers.ListField(
+        child=serializers.ChoiceField(choices=list(COLUMNS)), max_length=len(COLUMNS), required=False
+    )
+
+    def get_fields(self) -> dict[str, Any]:
+        return {**super().get_fields(), **{key: _wanted_field(each) for key, each in filters().items()}}
+
+
+def _wanted_field(each: Filter) -> serializers.Field[Any, Any, Any, Any]:
+    if each.kind == "unit":
+        child: Any = serializers.UUIDField()
+        return serializers.ListField(child=child, max_length=MAX_VALUES, required=False)
+    return _filter_field(each)
+
+
+class SavedViewIn(StrictSerializer):
+    name = serializers.CharField(max_length=80)
+    wanted = WantedIn(required=False)
+    sharing = serializers.ChoiceField(choices=Sharing.choices, required=False)
+    unit = UnitField(required=False, allow_null=True)
+
+
+class SavedViewOut(serializers.ModelSerializer[SavedView]):
+    owner = Named(read_only=True)
+    unit = Named(read_only=True, allow_null=True)
+    wanted = serializers.DictField(child=serializers.ListField(child=serializers.CharField()), read_only=True)
+    sharing = serializers.CharField(read_only=True)
+    columns = serializers.ListField(child=serializers.CharField(), read_only=True)
+    sort = serializers.CharField(read_only=True)
+
+    class Meta:
+        model = SavedView
+        fields = ["id", "name", "owner", "sharing", "unit", "wanted", "columns", "sort", "created_at", "updated_at"]
         read_only_fields = fields

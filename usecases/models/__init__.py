@@ -5,6 +5,7 @@ from usecases.models.data_source import DataSource, DataUse
 from usecases.models.fact import Fact
 from usecases.models.questionnaire import Answer, Questionnaire
 from usecases.models.risk_review import RiskReview
+from usecases.models.saved_view import DefaultView, SavedView
 from usecases.models.system_version import PromptText, SystemVersion
 from usecases.models.team import UseCaseGroupPermission, UseCaseUserPermission
 from usecases.models.use_case import UseCase
@@ -14,10 +15,12 @@ __all__ = [
     "ChecklistConfirmation",
     "DataSource",
     "DataUse",
+    "DefaultView",
     "Fact",
     "PromptText",
     "Questionnaire",
     "RiskReview",
+    "SavedView",
     "SystemVersion",
     "UseCase",
     "UseCaseGroupPermission",

@@ -70,6 +70,10 @@ class DataUse(Audited):
                 condition=Q(decided_by__isnull=True) | ~Q(decided_by=F("requested_by")), name="data_use_four_eyes"
             ),
         ]
+        indexes = [
+            models.Index(fields=["requested_at"], condition=Q(state=DataUseState.REQUESTED), name="data_use_waiting"),
+            models.Index(fields=["data_source", "use_case"], name="data_use_of_source"),
+        ]
         triggers = [
             follows(DATA_USES, "state"),
             frozen("use_case_id", "data_source_id", name="data_use_ends_are_fixed"),

@@ -15,10 +15,11 @@ from portal.trail import as_lines, newest_first, trail_of
 from usecases import policies
 from usecases.actions.registration import edit_use_case
 from usecases.actions.stages import stop_use_case
+from usecases.actions.tags import tag_use_case
 from usecases.actions.team import add_to_team, remove_from_team
 from usecases.checklists import known_facts, pilot_checklist
 from usecases.choices import FactSource, TeamRole
-from usecases.forms import EditForm, LeavingForm, ReasonForm, TeamForm
+from usecases.forms import EditForm, LeavingForm, ReasonForm, TagForm, TeamForm
 from usecases.models import UseCase, UseCaseUserPermission
 from usecases.next_steps import next_steps
 from usecases.questionnaires import latest_answers, open_questions
@@ -34,7 +35,12 @@ def detail(request: HttpRequest, reference: str) -> HttpResponse:
 
 
 def _overview(
-    request: HttpRequest, use_case: UseCase, team_form: forms.Form, stop_form: forms.Form, status: int = 200
+    request: HttpRequest,
+    use_case: UseCase,
+    team_form: forms.Form,
+    stop_form: forms.Form,
+    status: int = 200,
+    tag_form: forms.Form | None = None,
 ) -> HttpResponse:
     actor = actor_of(request)
     facts = known_facts(use_case)
@@ -56,7 +62,9 @@ def _overview(
         "team": _team(use_case),
         "team_form": team_form,
         "stop_form": stop_form,
+        "tag_form": tag_form or TagForm(),
         "may_edit": policies.may_edit_use_case(actor, use_case),
+        "may_tag": policies.may_tag_use_case(actor, use_case),
         "may_manage_team": policies.may_manage_team(actor, use_case),
         "may_stop": policies.may_stop_use_case(actor, use_case),
     }
@@ -105,6 +113,15 @@ def remove_team_member(request: HttpRequest, reference: str) -> HttpResponse:
     if form.errors:
         return _overview(request, use_case, TeamForm(), ReasonForm(), status=422)
     messages.success(request, _("%(name)s left the team.") % {"name": form.cleaned_data["person"].name})
+    return redirect("usecases:detail", reference=reference)
+
+
+@form_only("usecases:detail", "reference")
+def tag(request: HttpRequest, reference: str) -> HttpResponse:
+    use_case, form = fetch(request, reference), TagForm(request.POST)
+    carried_out(form, tag_use_case, actor=actor_of(request), use_case=use_case)
+    if form.errors:
+        return _overview(request, use_case, TeamForm(), ReasonForm(), status=422, tag_form=form)
     return redirect("usecases:detail", reference=reference)
 
 
