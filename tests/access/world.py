@@ -43,6 +43,7 @@ from usecases.actions.data_sources import request_data_use
 from usecases.actions.discovery import answer_question
 from usecases.actions.registration import edit_use_case
 from usecases.actions.risk_reviews import conclude_risk_review, submit_risk_review
+from usecases.actions.saved_views import save_view
 
 PEOPLE = ("olivia", "arno", "rafael", "amina", "sam", "priya", "leo", "dev", "petra", "fiona", "aud", "otto", "admin")
 MACHINES = ("pipeline", "ingest")
@@ -151,6 +152,9 @@ def _first(world: World) -> None:
     spare = source_of(cast, name="Tariffs of last year")
     _keep(world, version=version, unit=use_case.unit, spare_source=spare)
     world.pks["digest"] = version.digest
+    wanted = {"stage": ["pilot"], "sort": ["title"]}
+    shared = save_view(actor=cast.actor("olivia"), name="Pilots", wanted=wanted, sharing="everybody")
+    _keep(world, saved_view=shared)
 
 
 def _second(world: World) -> None:
