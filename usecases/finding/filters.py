@@ -181,4 +181,4 @@ OWNER = Filter("owner", _("Owner"), where=_owned_by, kind="text", hint=_("Part o
 DATA = Filter("data", _("Data class"), among=_using_data_of, choices=tuple(DataClass.choices))
 MODEL = Filter("model", _("Model"), among=_running_on, kind="text", hint=_("As gpt-4o"))
 OVERDUE = Filter("overdue", _("Overdue"), where=_overdue, choices=(("yes", _("Waits longer than five days")),))
-TAG = Filter("tag", _("Tag"), where=_tagged, kind="text", hint=_("Commas between tags"))
+TAG = Filter("tag", _("Tag"), where=_tagged, kind="text", hint=_("wave-1, gdpr"))
