@@ -351,6 +351,11 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "ConnectorKindEnum": "evidence.choices.ConnectorKind",
         "JudgeKindEnum": "evidence.choices.JudgeKind",
+        # The register's filters ask for the same words under names of their own.
+        "ClassificationEnum": "usecases.choices.DataClass",
+        "OutcomeEnum": "approvals.choices.Outcome",
+        "TierEnum": "usecases.choices.Tier",
+        "FilteredTierEnum": "usecases.finding.filters.TIER.choices",
     },
 }
 
