@@ -143,11 +143,14 @@ def test_what_one_may_not_see_is_not_in_a_preview(cast, client_of):
         ({}, "Choose what to change."),
         ({"kind": "delete"}, "Choose what to change."),
         ({"kind": "restrict"}, "Choose at least one row."),
-        ({"kind": "add-tag", "value": "ü", "scope": "all"}, "is no tag"),
+        ({"kind": "add-tag", "value": "ü", "ref": "{reference}"}, "is no tag"),
     ],
 )
-def test_what_is_missing_is_said(cast, client_of, sent, said):
-    registered(cast)
-    answer = client_of("olivia").post("/use-cases/bulk/", sent)
-    assert answer.status_code == 422
-    assert said in answer.content.decode()
+def test_what_is_missing_is_said_before_the_preview_and_before_the_change(cast, client_of, sent, said):
+    use_case = registered(cast)
+    sent = {key: value.format(reference=use_case.reference) for key, value in sent.items()}
+    for address in ("/use-cases/bulk/", "/use-cases/bulk/apply/"):
+        answer = client_of("olivia").post(address, sent)
+        assert answer.status_code == 422
+        assert said in answer.content.decode()
+    assert UseCase.objects.get().tags == []

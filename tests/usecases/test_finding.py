@@ -223,6 +223,28 @@ def test_an_address_is_read_with_what_makes_no_sense_left_out():
     assert (query.q, query.sort, query.columns) == ("a b", "", ("tags",))
 
 
+def test_the_api_takes_the_same_filters_and_orders_and_names_what_it_does_not_know(cast, api):
+    for title, pattern in (("B", "agent"), ("A", "agent"), ("C", "drafting"), ("D", "agent")):
+        registered(cast, title=title, pattern=pattern)
+    aud = api("aud")
+    first = aud.get("use-cases/", pattern=["agent", "drafting"], sort="title", page_size=3).json()
+    assert [row["title"] for row in first["results"]] == ["A", "B", "C"]
+    following = aud.client.get(first["next"]).json()
+    assert ([row["title"] for row in following["results"]], following["next"]) == (["D"], None)
+    assert [row["title"] for row in aud.get("use-cases/", pattern="agent").json()["results"]] == ["D", "A", "B"]
+    for wanted in ({"verdict": "great"}, {"sort": "owner"}, {"unit": "Nowhere"}, {"overdue": "maybe"}):
+        answer = aud.get("use-cases/", **wanted)
+        assert (answer.status_code, [each["field"] for each in answer.json()["errors"]]) == (400, list(wanted))
+
+
+def test_the_best_of_many_are_shown_and_counted(cast, client_of, monkeypatch):
+    monkeypatch.setattr("usecases.views.register.PAGE", 2)
+    for title in ("Refund one", "Refund two", "Refund three"):
+        registered(cast, title=title)
+    page = client_of("aud").get("/use-cases/?q=refund").content.decode()
+    assert "The 2 best of 3 use cases. Sort by a column to see all of them." in page
+
+
 @pytest.fixture
 def crowd(cast):
     """Two dozen use cases of every kind, some of which hardly anybody sees."""

@@ -94,6 +94,8 @@ def test_only_its_owner_changes_or_removes_a_view(cast):
     change_view(actor=cast.actor("olivia"), view=view, name="Pilots!", sharing="private", wanted={"tier": ["high"]})
     view.refresh_from_db()
     assert (view.name, view.sharing, view.wanted, view.sort) == ("Pilots!", "private", {"tier": ["high"]}, "")
+    change_view(actor=cast.actor("olivia"), view=view, name="Pilots!", wanted={"tier": ["high"]})
+    assert len(events("saved_view.changed")) == 1
     forget_view(actor=cast.actor("olivia"), view=view)
     assert SavedView.objects.count() == 0
     assert sentences("saved_view.forgotten") == ["removed the view “Pilots!”, which was for themselves."]

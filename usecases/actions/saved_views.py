@@ -60,6 +60,7 @@ def change_view(
     """Change what is given; None leaves as is. Raises Refused and ValidationError as above."""
     view = SavedView.objects.select_for_update(of=("self",)).select_related("owner", "unit").get(pk=view.pk)
     require(policies.may_change_view(actor, view))
+    before = _state(view)
     if name is not None and name.strip() != view.name:
         view.name = _name(view.owner, name)
     if sharing is not None:
@@ -67,6 +68,8 @@ def change_view(
         view.sharing, view.unit = Sharing(sharing), _unit(sharing, unit)
     if wanted is not None:
         _describe(view, wanted)
+    if _state(view) == before:
+        return view
     view.save()
     _tell(actor, view, "saved_view.changed", f"changed the view “{view.name}”, which is for {_readers(view)}.")
     return view
@@ -91,6 +94,10 @@ def begin_with_view(*, actor: Actor, view: SavedView | None) -> None:
         return
     require(policies.may_read_view(actor, view))
     DefaultView.objects.update_or_create(person=person, defaults={"view": view})
+
+
+def _state(view: SavedView) -> tuple[Any, ...]:
+    return view.name, view.sharing, view.unit_id, view.wanted, view.sort, view.columns
 
 
 def _describe(view: SavedView, wanted: Mapping[str, Sequence[str]]) -> None:

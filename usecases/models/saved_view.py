@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q, Subquery
 
 from portal.actors import Actor
 from portal.models import Audited, BusinessUnit, User
@@ -21,11 +21,9 @@ class SavedViewQuerySet(models.QuerySet["SavedView"]):
         person = actor.person
         if person is None or not person.is_active:
             return self.none()
-        readable = Q(owner_id=person.pk) | Q(sharing=Sharing.EVERYBODY)
-        if person.unit is not None:
-            ids = [part for part in person.unit.path.split(".") if part]
-            readable |= Q(sharing=Sharing.UNIT, unit_id__in=ids)
-        return self.filter(readable)
+        home = BusinessUnit.objects.filter(pk=person.unit_id).values("path")
+        below = Q(sharing=Sharing.UNIT, home__startswith=F("unit__path"))
+        return self.alias(home=Subquery(home)).filter(Q(owner_id=person.pk) | Q(sharing=Sharing.EVERYBODY) | below)
 
 
 class SavedView(Audited):

@@ -11,7 +11,7 @@ from django.utils.translation import ngettext
 
 from portal.access import Refused
 from portal.http import form_only
-from usecases.actions.bulk import KINDS, Kind, Line, change_many, preview
+from usecases.actions.bulk import KINDS, Kind, Line, change_many, checked, preview
 from usecases.finding.pages import MOST_AT_ONCE, all_rows, by_references
 from usecases.finding.query import read
 from usecases.views.frame import actor_of
@@ -48,6 +48,12 @@ def apply_bulk(request: HttpRequest) -> HttpResponse:
         return _told(request, _("Choose what to change."))
     actor = actor_of(request)
     use_cases = by_references(actor, request.POST.getlist("ref"))
+    if not use_cases:
+        return _told(request, _("Choose at least one row."))
+    try:
+        value = checked(kind, value)
+    except ValidationError as error:
+        return _told(request, " ".join(error.messages))
     try:
         count = change_many(actor=actor, kind=kind, value=value, use_cases=use_cases)
     except (Refused, ValidationError):

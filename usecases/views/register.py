@@ -35,7 +35,7 @@ def use_cases(request: HttpRequest) -> HttpResponse:
         "query": query,
         "rows": found.rows,
         "similar": found.similar,
-        "summary": _summary(found),
+        "summary": _summary(found, ranked=query.ranked),
         "chips": chips(query, kept),
         "heads": heads(query, kept),
         "filtered": query.narrows,
@@ -59,9 +59,13 @@ def _views(actor: Actor) -> list[SavedView]:
     return list(readable.order_by("name", "id")[:MOST_VIEWS_SHOWN])
 
 
-def _summary(found: Page) -> str:
+def _summary(found: Page, *, ranked: bool) -> str:
     if found.similar:
         return _("Nothing holds these words. These names come near.")
+    many = f"{FEW:,}+" if found.count > FEW else str(found.count)
+    if ranked and found.count > len(found.rows):
+        shown = {"shown": len(found.rows), "count": many}
+        return _("The %(shown)s best of %(count)s use cases. Sort by a column to see all of them.") % shown
     if found.count > FEW:
         return _("More than %(count)s use cases") % {"count": f"{FEW:,}"}
     return _("1 use case") if found.count == 1 else _("%(count)s use cases") % {"count": found.count}

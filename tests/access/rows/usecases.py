@@ -80,7 +80,7 @@ ROWS: list[Row] = [
     sent("bulk", {}, {}, {"kind": "add-tag"}, others=422),
     sent("apply-bulk", {}, {}, others=422),
     # Of rows one may not change nothing is done, and the preview is shown again; rows one may not see are none.
-    sent("apply-bulk", {}, seen(409, **only(EDITORS, 302)), TAGGING, others=302),
+    sent("apply-bulk", {}, seen(409, **only(EDITORS, 302)), TAGGING, others=422),
     *(Row(name=f"usecases:{name}", method="GET", others=200) for name in ("saved-views", "new-view")),
     sent("new-view", {}, {}, others=422),
     sent("begin-as-usual", {}, {}, others=302),
