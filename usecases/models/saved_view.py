@@ -21,7 +21,7 @@ class SavedViewQuerySet(models.QuerySet["SavedView"]):
         person = actor.person
         if person is None or not person.is_active:
             return self.none()
-        home = BusinessUnit.objects.filter(pk=person.unit_id).values("path")
+        home = BusinessUnit.objects.filter(people=person).values("path")
         below = Q(sharing=Sharing.UNIT, home__startswith=F("unit__path"))
         return self.alias(home=Subquery(home)).filter(Q(owner_id=person.pk) | Q(sharing=Sharing.EVERYBODY) | below)
 
