@@ -10,13 +10,7 @@ from django.utils.translation import gettext as _
 from portal.access import capabilities_anywhere
 from portal.actors import NOBODY, roles_of
 from portal.choices import Role
-
-# Entries of the navigation that only some people have a use for.
-NEEDS = {
-    "evidence:connectors": {"configure_connectors", "allow_hosts", "view_audit"},
-    "audit-trail": {"view_audit"},
-    "usecases:ownership": {"name_owner"},
-}
+from portal.navigation import open_to
 
 
 def portal(request: HttpRequest) -> dict[str, Any]:
@@ -28,7 +22,7 @@ def portal(request: HttpRequest) -> dict[str, Any]:
     context["nav"] = [
         {"label": _(label), "url": url, "current": request.path == url or (url != "/" and request.path.startswith(url))}
         for label, name in settings.NAVIGATION
-        if (NEEDS.get(name) is None or NEEDS[name] & able) and (url := _url(name))
+        if open_to(actor, name) and (url := _url(name))
     ]
     if "register" in able:
         context["register_url"] = _url("usecases:register")

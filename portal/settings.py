@@ -7,6 +7,7 @@ from csp.constants import NONE, SELF
 from dj_database_url import parse as parse_database_url
 
 from portal import logs
+from portal.composition import PALETTE, USE_CASE_FILTERS, USE_CASE_LATENESS  # noqa: F401 - settings
 from portal.env import address, flag, key_bytes, number, optional_secret, required, stop, text, words
 
 VERSION = "0.1.0"
@@ -98,7 +99,9 @@ def _database(name: str, url: str, *, pooled: bool) -> dict[str, object]:
     except ValueError:
         stop(f"{name} is not a complete address: postgres://user:password@host:port/database.")
     options: dict[str, object] = {
+        # The last: how near a title must come to mistyped words; the usual 0.6 refuses two swapped letters.
         "options": "-c statement_timeout=10s -c lock_timeout=2s -c idle_in_transaction_session_timeout=15s"
+        " -c pg_trgm.word_similarity_threshold=0.25"
     }
     if pooled:
         options["pool"] = {"min_size": 1, "max_size": number("DATABASE_POOL", 8), "timeout": 10}
@@ -360,7 +363,11 @@ SPECTACULAR_SETTINGS = {
         "WorkKindEnum": "usecases.choices.WorkKind",
         "ConnectorKindEnum": "evidence.choices.ConnectorKind",
         "JudgeKindEnum": "evidence.choices.JudgeKind",
-        "DocumentKindEnum": "usecases.choices.DocumentKind",
+        # The register's filters ask for the same words under names of their own.
+        "ClassificationEnum": "usecases.choices.DataClass",
+        "OutcomeEnum": "approvals.choices.Outcome",
+        "TierEnum": "usecases.choices.Tier",
+        "FilteredTierEnum": "usecases.finding.filters.TIER.choices",
     },
 }
 

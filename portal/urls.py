@@ -4,7 +4,7 @@ from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView
 
 from portal.sso import CallbackView, StartView
-from portal.views import access, api_docs, audit_trail, health, people, sign_in
+from portal.views import access, api_docs, audit_trail, health, people, search, sign_in
 
 FLOORS = ("usecases", "evidence", "approvals")
 
@@ -17,6 +17,7 @@ urlpatterns = [
     path("oidc/start/", StartView.as_view(), name="oidc_authentication_init"),
     path("oidc/callback/", CallbackView.as_view(), name="oidc_authentication_callback"),
     path("audit-trail/", audit_trail.audit_trail, name="audit-trail"),
+    path("search/", search.search, name="search"),
     path("people/", people.people, name="people"),
     path("people/new/", people.add_person, name="add-person"),
     path("people/<uuid:pk>/", people.person, name="person"),

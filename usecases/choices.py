@@ -50,6 +50,14 @@ class DataClass(models.TextChoices):
     RESTRICTED = "restricted", _("Restricted")
 
 
+class Sharing(models.TextChoices):
+    """Who else may open a saved view. It shows each reader what they may see anyway, never more."""
+
+    PRIVATE = "private", _("Only you")
+    UNIT = "unit", _("A business unit and all below")
+    EVERYBODY = "everybody", _("Everybody")
+
+
 class DataUseState(models.TextChoices):
     REQUESTED = "requested", _("Waiting for its owner")
     APPROVED = "approved", _("Approved")

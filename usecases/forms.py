@@ -14,8 +14,11 @@ from portal.access import unit_paths_with
 from portal.actors import Actor
 from portal.api.parsers import loads
 from portal.models import BusinessUnit, User
-from usecases.choices import ComponentKind, Modality, Pattern, Stage, TeamRole, Tier
+from usecases.choices import ComponentKind, Modality, Pattern, Sharing, TeamRole, Tier
+from usecases.finding.filters import MAX_VALUES, MAX_WORDS, Filter, filters
+from usecases.finding.query import COLUMNS, Query
 from usecases.models import Component
+from usecases.models.use_case import MAX_TAG, MAX_TAGS
 
 MAX_TEXT = 4000
 # Room for a manifest with its prompt texts; the request as a whole is bounded by the portal.
@@ -96,7 +99,10 @@ class EditForm(DescriptionForm):
 
 
 class FilterForm(forms.Form):
-    """What the register's list is narrowed by; all optional, unknown values are ignored."""
+    """What the register's list is narrowed by, one field for each filter there is, filled in as the query has it.
+
+    Never validated: what an address asks for is read by `finding.query`, which also serves the API and saved views.
+    """
 
     q = forms.CharField(
         label=_("Search the register"),
@@ -104,11 +110,58 @@ class FilterForm(forms.Form):
         max_length=120,
         widget=forms.TextInput(attrs={"type": "search", "placeholder": _("Name, outcome, users or UC-0001")}),
     )
-    stage = forms.ChoiceField(label=_("Stage"), required=False, choices=[("", _("Any")), *Stage.choices])
-    tier = forms.ChoiceField(label=_("Tier"), required=False, choices=[("", _("Any")), *Tier.choices])
-    pattern = forms.ChoiceField(label=_("Pattern"), required=False, choices=[("", _("Any")), *Pattern.choices])
-    unit = forms.ModelChoiceField(BusinessUnit.objects.all(), label=_("Unit"), required=False, empty_label=_("Any"))
-    owner = forms.CharField(label=_("Owner"), required=False, max_length=80)
+
+    def __init__(self, query: Query) -> None:
+        super().__init__(initial={"q": query.q})
+        for each in filters().values():
+            self.fields[each.key] = self._field(each, list(query.wanted.get(each.key, ())))
+        self.fields["columns"] = self._choice(_("Columns"), list(COLUMNS.items()), list(query.shown))
+
+    def _field(self, each: Filter, values: list[str]) -> forms.Field:
+        if each.kind == "text":
+            widget = forms.TextInput(attrs={"placeholder": each.hint, "maxlength": MAX_VALUES * MAX_WORDS})
+            return forms.CharField(label=each.label, required=False, initial=", ".join(values), widget=widget)
+        units = BusinessUnit.objects.values_list("id", "name") if each.kind == "unit" else ()
+        choices = [(str(pk), name) for pk, name in units] or list(each.choices)
+        return self._choice(each.label, choices, values)
+
+    def _choice(self, label: Any, choices: list[tuple[str, Any]], values: list[str]) -> forms.Field:
+        field = forms.MultipleChoiceField(
+            label=label, required=False, choices=choices, initial=values, widget=forms.CheckboxSelectMultiple
+        )
+        field.chosen = sum(value in values for value, _label in choices)  # type: ignore[attr-defined]
+        return field
+
+
+class TagForm(forms.Form):
+    """Tags to put on, commas between; those to take off are named by their buttons."""
+
+    add = forms.CharField(
+        label=_("Tags"), max_length=MAX_TAG * MAX_TAGS, required=False, help_text=_("Commas between tags.")
+    )
+    remove = forms.CharField(max_length=MAX_TAG, required=False, widget=forms.HiddenInput)
+
+    def clean_add(self) -> list[str]:
+        return str(self.cleaned_data["add"]).split(",")
+
+    def clean_remove(self) -> list[str]:
+        return [self.cleaned_data["remove"]]
+
+
+class ViewForm(forms.Form):
+    """A saved view's name and readers; what it shows comes with the address."""
+
+    name = forms.CharField(label=_("Name"), max_length=80)
+    sharing = forms.ChoiceField(label=_("Who may open it"), choices=Sharing.choices, initial=Sharing.PRIVATE)
+    unit = forms.ModelChoiceField(
+        BusinessUnit.objects.none(), label=_("Business unit"), required=False, help_text=_("Yours, or one above it.")
+    )
+
+    def __init__(self, actor: Actor, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        home = actor.person.unit if actor.person is not None else None
+        above = [part for part in home.path.split(".") if part] if home is not None else []
+        self.fields["unit"].queryset = BusinessUnit.objects.filter(pk__in=above)  # type: ignore[attr-defined]
 
 
 class TeamForm(forms.Form):

@@ -1,5 +1,7 @@
 """May this actor do this now? Every policy collects all reasons, in words for the page."""
 
+from collections.abc import Iterable
+
 from django.utils.translation import gettext as _
 
 from portal.access import (
@@ -14,9 +16,17 @@ from portal.access import (
 from portal.actors import Actor
 from portal.models import BusinessUnit, User
 from usecases.checklists import ItemStatus
-from usecases.choices import DocumentState, ReviewState, Stage, TeamRole, Tier, WorkState
+from usecases.choices import DocumentState, ReviewState, Sharing, Stage, TeamRole, Tier, WorkState
 from usecases.classification import TIERS, Classification, lowest_residual_tier
-from usecases.models import ChecklistConfirmation, Document, RiskReview, UseCase, UseCaseUserPermission, WorkItem
+from usecases.models import (
+    ChecklistConfirmation,
+    Document,
+    RiskReview,
+    SavedView,
+    UseCase,
+    UseCaseUserPermission,
+    WorkItem,
+)
 
 # What a part on one use case's team gives there.
 TEAM_CAPABILITIES: dict[str, frozenset[str]] = {
@@ -51,6 +61,18 @@ def capabilities(actor: Actor, use_case: UseCase) -> frozenset[str]:
         remembered[use_case.pk] = frozenset(found)
     result: frozenset[str] = remembered[use_case.pk]
     return result
+
+
+def remember_capabilities(actor: Actor, use_cases: Iterable[UseCase]) -> None:
+    """Reads the actor's parts on all of these at once; `capabilities` then asks no more."""
+    parts: dict[object, set[str]] = {use_case.pk: set() for use_case in use_cases}
+    if actor.person is not None and actor.person.is_active:
+        found = UseCaseUserPermission.objects.filter(user=actor.person, content_object__in=list(parts))
+        for pk, codename in found.values_list("content_object_id", "permission__codename"):
+            parts[pk] |= TEAM_CAPABILITIES[codename.removeprefix("team_")]
+    remembered = actor._cache.setdefault("use_cases", {})
+    for use_case in use_cases:
+        remembered[use_case.pk] = capabilities_at(actor, use_case.unit.path) | parts[use_case.pk]
 
 
 def team_roles(person: User, use_case: UseCase) -> list[str]:
@@ -100,6 +122,18 @@ def may_restrict_use_case(actor: Actor, use_case: UseCase) -> Ruling:
     """Who may hide it from everybody but its team, risk and audit, or show it again."""
     text = _("Only an owner on its team decides who else may see this use case.")
     return rule([_able(actor, use_case, "manage_team", "not_owner", text), _running(use_case)])
+
+
+def may_tag_use_case(actor: Actor, use_case: UseCase) -> Ruling:
+    text = _("Tagging needs a part as owner or contributor on its team, or the role of architect.")
+    return rule([_able(actor, use_case, "edit", "not_editor", text), _running(use_case)])
+
+
+def may_ask_owner(actor: Actor, use_case: UseCase) -> Ruling:
+    """Who may ask an accountable owner to look at their use case again."""
+    able = {"edit", "conclude_review", "manage_team"} & capabilities(actor, use_case)
+    text = _("Asking owners needs the role of architect or risk reviewer, or a part on its team.")
+    return rule([_person(actor), unless(able, "not_asking", text), _running(use_case)])
 
 
 def may_manage_team(actor: Actor, use_case: UseCase) -> Ruling:
@@ -311,3 +345,32 @@ def may_revise_document(actor: Actor, document: Document) -> Ruling:
             ),
         ]
     )
+
+
+def may_save_view(actor: Actor) -> Ruling:
+    """Save a view of the register, or choose the one it opens with: whoever has an account of their own."""
+    active = actor.person is None or actor.person.is_active
+    return rule([_person(actor), unless(active, "inactive", _("Your account is switched off."))])
+
+
+def may_share_view(actor: Actor, sharing: str, unit: BusinessUnit | None) -> Ruling:
+    """Sharing shows nobody more than they may see; it only fills other people's menus."""
+    home = actor.person.unit if actor.person is not None else None
+    inside = sharing != Sharing.UNIT or unit is None or (home is not None and home.path.startswith(unit.path))
+    known = sharing == Sharing.PRIVATE or "view" in capabilities_anywhere(actor)
+    return rule(
+        [
+            unless(known, "not_sharing", _("Sharing a view needs a role somewhere in the organisation.")),
+            unless(inside, "other_unit", _("Share it with your own business unit, or one above it.")),
+        ]
+    )
+
+
+def may_read_view(actor: Actor, view: SavedView) -> Ruling:
+    readable = SavedView.objects.readable_by(actor).filter(pk=view.pk).exists()
+    return rule([unless(readable, "not_shared", _("This view is not shared with you."))])
+
+
+def may_change_view(actor: Actor, view: SavedView) -> Ruling:
+    text = _("Only %(name)s changes or removes this view. Save one of your own instead.") % {"name": view.owner.name}
+    return rule([_person(actor), unless(actor.is_person(view.owner_id), "not_view_owner", text)])

@@ -19,7 +19,7 @@ from django.http import Http404
 
 from portal.access import capabilities_anywhere, unit_paths_with
 from portal.actors import Actor
-from portal.models import BusinessUnit, User
+from portal.models import User
 from usecases.choices import OWNERSHIP, RequestState, Stage
 
 if TYPE_CHECKING:
@@ -28,6 +28,17 @@ if TYPE_CHECKING:
 _REFERENCE = re.compile(r"(?i)uc-?(\d{1,9})")
 _WORD = re.compile(r"\w+")
 COMPARED = 300
+
+
+def reference_in(words: str) -> int | None:
+    """The number when the words are a use case's reference, as UC-0042 or uc42."""
+    found = _REFERENCE.fullmatch(words.strip())
+    return int(found[1]) if found else None
+
+
+def prefixes_of(words: str) -> str:
+    """The words as a text search for all of them, each from its beginning; "" when there is none."""
+    return " & ".join(f"{part}:*" for part in _WORD.findall(words)[:12])
 
 
 class UseCaseQuerySet(models.QuerySet["UseCase"]):
@@ -58,35 +69,14 @@ class UseCaseQuerySet(models.QuerySet["UseCase"]):
         Similar ones are for when the words hit nothing that the actor may see: whether they hit something hidden must
         not show.
         """
-        if found := _REFERENCE.fullmatch(words.strip()):
-            return self.filter(number=int(found[1]))
-        parts = _WORD.findall(words)
-        if not parts:
+        number = reference_in(words)
+        if number is not None:
+            return self.filter(number=number)
+        prefixes = prefixes_of(words)
+        if not prefixes:
             return self
-        prefixes = " & ".join(f"{part}:*" for part in parts[:12])
         text = SearchQuery(prefixes, config="simple", search_type="raw")
-        return self.filter(title__trigram_similar=words) if similar else self.filter(search=text)
-
-    def narrowed(
-        self,
-        *,
-        q: str = "",
-        stage: str = "",
-        tier: str = "",
-        pattern: str = "",
-        unit: BusinessUnit | None = None,
-        owner: str = "",
-        similar: bool = False,
-    ) -> Self:
-        """The list's filters, the same for page and API; `owner` is part of a name, `unit` includes all below."""
-        found = self.search(q, similar=similar) if q else self
-        exact = {"stage": stage, "tier": tier, "pattern": pattern}
-        found = found.filter(**{field: value for field, value in exact.items() if value})
-        if unit is not None:
-            found = found.filter(unit_id__in=BusinessUnit.objects.filter(path__startswith=unit.path).values("id"))
-        if owner:
-            found = found.filter(owner_id__in=User.objects.filter(name__icontains=owner).values("id"))
-        return found
+        return self.filter(title__trigram_word_similar=words) if similar else self.filter(search=text)
 
     def page_visible_to(self, actor: Actor, before: str, size: int) -> tuple[list[Any], str]:
         """(newest changes first, the key of the next page or ""); the key is the time and id of the last row.
@@ -120,7 +110,15 @@ class UseCaseQuerySet(models.QuerySet["UseCase"]):
         found = taken[0].union(*taken[1:]) if len(taken) > 1 else taken[0]
         return min(limit, found.count())
 
-    def _limited(self, actor: Actor, size: int, *order: str) -> Self:
+    def ids_visible_to(self, actor: Actor, limit: int) -> list[uuid.UUID]:
+        """The ids of those the actor may see, in no order, at most `limit`: to know whether they are few."""
+        return list(self._limited(actor, limit).values_list("id", flat=True)[:limit])
+
+    def taken_for(self, actor: Actor, size: int, *order: Any) -> Self:
+        """The first `size` of those the actor may see in this order, taken arm by arm like a page."""
+        return self._limited(actor, size, *order).order_by(*order)[:size]
+
+    def _limited(self, actor: Actor, size: int, *order: Any) -> Self:
         """Enough rows for `size` of those the actor may see, taken arm by arm in this order; itself unordered."""
         arms = _arms(actor)
         if arms is None:

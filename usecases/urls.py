@@ -3,6 +3,7 @@
 from django.urls import path
 
 from usecases.views import (
+    bulk,
     catalogue,
     checklist,
     components,
@@ -11,6 +12,7 @@ from usecases.views import (
     documents,
     register,
     risk,
+    saved_views,
     stewardship,
     team,
     use_case,
@@ -24,6 +26,14 @@ urlpatterns = [
     path("use-cases/new/", register.register, name="register"),
     path("use-cases/from-file/", register.from_file, name="register-from-file"),
     path("use-cases/similar/", register.similar, name="similar"),
+    path("use-cases/bulk/", bulk.bulk, name="bulk"),
+    path("use-cases/bulk/apply/", bulk.apply_bulk, name="apply-bulk"),
+    path("saved-views/", saved_views.saved_views, name="saved-views"),
+    path("saved-views/new/", saved_views.new_view, name="new-view"),
+    path("saved-views/begin-as-usual/", saved_views.begin_as_usual, name="begin-as-usual"),
+    path("saved-views/<uuid:pk>/", saved_views.saved_view, name="saved-view"),
+    path("saved-views/<uuid:pk>/remove/", saved_views.remove_view, name="remove-view"),
+    path("saved-views/<uuid:pk>/begin/", saved_views.begin_with, name="begin-with-view"),
     path("use-cases/<str:reference>/", use_case.detail, name="detail"),
     path("use-cases/<str:reference>/edit/", use_case.edit, name="edit"),
     path("use-cases/<str:reference>/stop/", use_case.stop, name="stop"),
@@ -32,6 +42,7 @@ urlpatterns = [
     path("use-cases/<str:reference>/team/remove/", team.remove, name="remove-from-team"),
     path("use-cases/<str:reference>/hand-over/", team.hand_over, name="hand-over"),
     path("use-cases/<str:reference>/join/", team.join, name="join"),
+    path("use-cases/<str:reference>/tags/", use_case.tag, name="tag"),
     path("use-cases/<str:reference>/history/", use_case.history, name="history"),
     path("use-cases/<str:reference>/discovery/", discovery.discovery, name="discovery"),
     path("use-cases/<str:reference>/discovery/<slug:question>/", discovery.answer, name="answer"),

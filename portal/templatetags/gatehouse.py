@@ -215,6 +215,7 @@ def sort_head(context: template.Context, label: str, key: str, figure: bool = Fa
         query["sort"] = following
         query.pop("cursor", None)
         query.pop("page", None)
+        query.pop("before", None)
         href = f"?{query.urlencode()}"
     state = {key: "ascending", f"-{key}": "descending"}.get(now, "")
     return {"label": label, "href": href, "state": state, "figure": figure}

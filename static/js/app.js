@@ -3,9 +3,11 @@ import { autosave } from "./autosave.js";
 import { copying } from "./copy.js";
 import { dialogs } from "./dialogs.js";
 import { keys } from "./keys.js";
+import { palette } from "./palette.js";
 import { requests } from "./requests.js";
+import { rowKeys } from "./rows.js";
 import { scheme } from "./scheme-switch.js";
 import { tabs } from "./tabs.js";
 import { toasts } from "./toasts.js";
 
-for (const start of [requests, toasts, dialogs, copying, scheme, keys, autosave, tabs]) start();
+for (const start of [requests, toasts, dialogs, copying, scheme, keys, autosave, tabs, palette, rowKeys]) start();

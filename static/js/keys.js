@@ -1,8 +1,8 @@
-// Keyboard: "/" goes to the search field, "g h" home, "g u" to the use cases. Never while someone is typing.
+// Keyboard: "/" goes to the search field, "g h" home, "g u" to the use cases, "?" shows the keys. Never while someone is typing.
 const PLACES = { h: "/", u: "/use-cases/" };
 const PAUSE_MS = 1_000;
 
-function typing(target) {
+export function typing(target) {
   return target.isContentEditable || target.closest?.("input, textarea, select, dialog, [role=textbox]");
 }
 
@@ -18,6 +18,8 @@ export function keys() {
       search.select();
     } else if (event.key === "g") {
       went = event.timeStamp;
+    } else if (event.key === "?") {
+      document.getElementById("keys-help")?.showModal();
     } else if (PLACES[event.key] && went && event.timeStamp - went < PAUSE_MS) {
       went = 0;
       location.assign(PLACES[event.key]);

@@ -46,6 +46,7 @@ from usecases.actions.documents import add_document
 from usecases.actions.registration import edit_use_case
 from usecases.actions.retirements import review_retirements
 from usecases.actions.risk_reviews import conclude_risk_review, submit_risk_review
+from usecases.actions.saved_views import save_view
 from usecases.actions.stewardship import request_handover, request_to_join
 from usecases.catalogue import components_of, todays_date
 from usecases.models import SystemVersion, UseCase, WorkItem
@@ -162,6 +163,9 @@ def _first(world: World) -> None:
     join = request_to_join(actor=cast.actor("dev"), use_case=use_case, role="engineering", message="I build it.")
     _keep(world, version=version, unit=use_case.unit, spare_source=spare, join=join)
     world.pks["digest"] = version.digest
+    wanted = {"stage": ["pilot"], "sort": ["title"]}
+    shared = save_view(actor=cast.actor("olivia"), name="Pilots", wanted=wanted, sharing="everybody")
+    _keep(world, saved_view=shared)
 
 
 def _components(world: World, version: SystemVersion) -> None:

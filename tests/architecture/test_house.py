@@ -23,9 +23,9 @@ ROOMS = {
 # Rooms a floor has besides, each with what it is for.
 OWN_ROOMS = {
     "portal": {
-        "access", "actors", "audit", "celery", "checks", "context", "embedded", "env", "errors", "files", "finders",
-        "form_renderer", "handover", "htmx", "http", "identifiers", "leaving", "logs", "middleware", "privileges",
-        "settings", "sso", "trail", "triggers", "wsgi",
+        "access", "actors", "audit", "celery", "checks", "composition", "context", "embedded", "env", "errors",
+        "files", "finders", "form_renderer", "handover", "htmx", "http", "identifiers", "leaving", "logs",
+        "middleware", "navigation", "palette", "privileges", "settings", "sso", "trail", "triggers", "wsgi",
     },
     "usecases": {
         "classification", "risk_scheme", "manifests",  # pure: tiers and the method behind them, canonical manifests
@@ -37,6 +37,7 @@ OWN_ROOMS = {
         "checklists", "questionnaires", "reviews", "next_steps", "prompts",  # reading: what is so, for the rooms above
         "owners", "duplicates",  # reading, too: who answers for what, and what is registered already
         "stewardship",  # policies of handing over and of joining a team
+        "finding", "ordering",  # filters, orders and pages of the register
     },
     "evidence": {
         "connectors", "readings", "numbers", "counting",  # pure: what other systems say, and how it is counted
@@ -45,7 +46,7 @@ OWN_ROOMS = {
     "approvals": {
         "gating", "gate_policies", "gate_words", "statistics", "lanes", "attestation", "signing",  # pure
         "checklist", "declarations", "grounds", "measurements",  # reading: what a ruling stands on
-        "docket", "presentation",  # what several pages show
+        "docket", "presentation", "finding",  # what several pages show
         "samples",  # the demo's organisation
     },
 }  # fmt: skip

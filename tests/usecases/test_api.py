@@ -38,6 +38,7 @@ def test_a_person_registers_with_themselves_as_owner(cast, api):
         "stage": "registered",
         "tier": "",
         "restricted": False,
+        "tags": [],
         "registered_at": response.json()["registered_at"],
         "updated_at": response.json()["updated_at"],
         "url": f"/use-cases/{use_case.reference}/",

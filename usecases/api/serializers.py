@@ -10,8 +10,11 @@ from rest_framework import serializers
 
 from portal.api.serializers import StrictSerializer
 from portal.models import BusinessUnit, User
-from usecases.choices import DataClass, Pattern, Stage, Tier
+from usecases.choices import DataClass, Pattern, Tier
+from usecases.finding.filters import MAX_VALUES, MAX_WORDS, Filter, filters
 from usecases.models import Answer, DataSource, DataUse, RiskReview, SystemVersion, UseCase
+from usecases.models.use_case import MAX_TAG, MAX_TAGS
+from usecases.ordering import SORTS
 from usecases.repository_files import MAX_BYTES
 
 MAX_TEXT = 4000
@@ -78,13 +81,36 @@ class UseCaseChange(UseCaseIn):
     restricted = serializers.BooleanField()
 
 
+class AnyOf(serializers.ListField):
+    """Several values of one parameter; what is wrong with one of them is told under the parameter's own name."""
+
+    def run_child_validation(self, data: Any) -> Any:
+        try:
+            return super().run_child_validation(data)
+        except serializers.ValidationError as error:
+            texts = [text for found in error.detail.values() for text in found]  # type: ignore[union-attr]
+            raise serializers.ValidationError(texts[:1]) from None
+
+
+def filter_field(each: Filter) -> serializers.Field[Any, Any, Any, Any]:
+    """How a filter of the register is told to callers: repeat the parameter for several values, any of which fits."""
+    if each.kind == "choice":
+        child: Any = serializers.ChoiceField(choices=list(each.choices))
+    elif each.kind == "unit":
+        return AnyOf(child=UnitField(), required=False, help_text="Id or name; includes all below.")
+    else:
+        child = serializers.CharField(max_length=MAX_WORDS)
+    return AnyOf(child=child, max_length=MAX_VALUES, required=False, help_text=str(each.label))
+
+
 class UseCaseFilter(serializers.Serializer[Any]):
+    """Words, every filter of the register, and an order. Without an order the newest registration comes first."""
+
     q = serializers.CharField(max_length=120, required=False, allow_blank=True)
-    stage = serializers.ChoiceField(choices=Stage.choices, required=False)
-    tier = serializers.ChoiceField(choices=Tier.choices, required=False)
-    pattern = serializers.ChoiceField(choices=Pattern.choices, required=False)
-    owner = serializers.CharField(max_length=80, required=False, help_text="Part of the owner's name.")
-    unit = UnitField(required=False, help_text="Id or name; includes all units below.")
+    sort = serializers.ChoiceField(choices=SORTS, required=False)
+
+    def get_fields(self) -> dict[str, Any]:
+        return {**super().get_fields(), **{key: filter_field(each) for key, each in filters().items()}}
 
 
 class UseCaseOut(serializers.ModelSerializer[UseCase]):
@@ -106,6 +132,7 @@ class UseCaseOut(serializers.ModelSerializer[UseCase]):
             "stage",
             "tier",
             "restricted",
+            "tags",
             "registered_at",
             "updated_at",
             "url",
@@ -347,3 +374,8 @@ class RiskReviewOut(serializers.ModelSerializer[RiskReview]):
             "concluded_at",
         ]
         read_only_fields = fields
+
+
+class TagsIn(StrictSerializer):
+    add = serializers.ListField(child=serializers.CharField(max_length=MAX_TAG), max_length=MAX_TAGS, default=list)
+    remove = serializers.ListField(child=serializers.CharField(max_length=MAX_TAG), max_length=MAX_TAGS, default=list)

@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.db.models import QuerySet
+from django.http import QueryDict
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -16,14 +17,17 @@ from rest_framework.views import APIView
 
 from portal.api.authentication import actor_of
 from portal.api.idempotency import idempotent
+from portal.api.pagination import KeysetPagination
 from usecases.actions.bills import bill_of, declare_from_bill
 from usecases.actions.registration import edit_use_case, register_use_case
 from usecases.actions.repository_files import register_from_file
+from usecases.actions.tags import tag_use_case
 from usecases.actions.versions import declare_version
 from usecases.api.serializers import (
     BillIn,
     FileIn,
     RegistrationIn,
+    TagsIn,
     UseCaseChange,
     UseCaseFilter,
     UseCaseFromFileOut,
@@ -32,11 +36,13 @@ from usecases.api.serializers import (
     VersionIn,
     VersionOut,
 )
+from usecases.finding.pages import page
+from usecases.finding.query import Query, build, known_keys
 from usecases.manifests import ManifestError
 from usecases.models import SystemVersion, UseCase
 from usecases.repository_files import FileError
 
-FILTERS = ("q", "stage", "tier", "pattern", "owner", "unit")
+MOST_CURSOR = 260
 
 
 def valid(serializer: serializers.BaseSerializer[Any]) -> dict[str, Any]:
@@ -54,20 +60,46 @@ class UseCases(ListAPIView[UseCase]):
     serializer_class = UseCaseOut
     queryset = UseCase.objects.none()
 
-    def get_queryset(self) -> QuerySet[UseCase]:
+    def _query(self) -> Query:
+        """What the parameters ask for. ValidationError names every value that is not known."""
         params = self.request.query_params
-        wanted = valid(UseCaseFilter(data={name: params[name] for name in FILTERS if name in params}))
-        seen = UseCase.objects.visible_to(actor_of(self.request))
-        found = seen.narrowed(**wanted)
-        if wanted.get("q") and not found.exists():
-            found = seen.narrowed(**wanted, similar=True)
-        return found.select_related("owner", "unit")
+        given = QueryDict(mutable=True)
+        for key in known_keys() & params.keys():
+            given.setlist(key, [value for value in params.getlist(key) if value])
+        values = valid(UseCaseFilter(data=given))
+        units = [str(unit.pk) for unit in values.get("unit", ())]
+        return build({key: units if key == "unit" else given.getlist(key) for key in given})
+
+    def get_queryset(self) -> QuerySet[UseCase]:
+        query, actor = self._query(), actor_of(self.request)
+        seen = UseCase.objects.visible_to(actor).select_related("owner", "unit")
+        found = query.narrow(seen)
+        if not query.q:
+            return found  # type: ignore[no-any-return]
+        hits = found.search(query.q)
+        return hits if hits.exists() else found.search(query.q, similar=True)  # type: ignore[no-any-return]
 
     @extend_schema(
-        tags=["use cases"], summary="Use cases you may see, newest registration first", parameters=[UseCaseFilter]
+        tags=["use cases"],
+        summary="Use cases you may see, newest registration first or in the order you ask for",
+        parameters=[UseCaseFilter],
     )
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        if request.query_params.get("sort"):
+            return self._in_order(request)
         return super().get(request, *args, **kwargs)
+
+    def _in_order(self, request: Request) -> Response:
+        """Pages forwards by the register's own cursors: equal values never make a page slow."""
+        size = KeysetPagination().get_page_size(request) or KeysetPagination.page_size
+        found = page(actor_of(request), self._query(), request.query_params.get("cursor", "")[:MOST_CURSOR], size)
+        following = None
+        if found.next_key:
+            params = request.query_params.copy()
+            params["cursor"] = found.next_key
+            following = request.build_absolute_uri(f"{request.path}?{params.urlencode()}")
+        results = UseCaseOut(found.rows, many=True).data
+        return Response({"next": following, "previous": None, "results": results})
 
     @extend_schema(
         tags=["use cases"], summary="Register a use case", request=RegistrationIn, responses={201: UseCaseOut}
@@ -114,6 +146,14 @@ class UseCaseDetail(APIView):
         use_case = visible(request, reference)
         values = valid(UseCaseChange(data=request.data, partial=True))
         return Response(UseCaseOut(edit_use_case(actor=actor_of(request), use_case=use_case, **values)).data)
+
+
+class Tags(APIView):
+    @extend_schema(tags=["use cases"], summary="Put tags on and take tags off", request=TagsIn, responses=UseCaseOut)
+    def post(self, request: Request, reference: str) -> Response:
+        use_case = visible(request, reference)
+        values = valid(TagsIn(data=request.data))
+        return Response(UseCaseOut(tag_use_case(actor=actor_of(request), use_case=use_case, **values)).data)
 
 
 class Versions(ListAPIView[SystemVersion]):

@@ -8,6 +8,7 @@ from usecases.models.fact import Fact
 from usecases.models.questionnaire import Answer, Questionnaire
 from usecases.models.repository_record import RepositoryRecord
 from usecases.models.risk_review import RiskReview
+from usecases.models.saved_view import DefaultView, SavedView
 from usecases.models.stewardship import StewardshipRequest
 from usecases.models.system_version import PromptText, SystemVersion
 from usecases.models.team import UseCaseGroupPermission, UseCaseUserPermission
@@ -19,6 +20,7 @@ __all__ = [
     "Component",
     "DataSource",
     "DataUse",
+    "DefaultView",
     "Document",
     "DocumentRevision",
     "Fact",
@@ -26,6 +28,7 @@ __all__ = [
     "Questionnaire",
     "RepositoryRecord",
     "RiskReview",
+    "SavedView",
     "StewardshipRequest",
     "SystemVersion",
     "UseCase",

@@ -143,6 +143,8 @@ class DataUse(Audited):
                 name="data_use_end_of_approval",
                 condition=Q(state=DataUseState.APPROVED, valid_until__isnull=False),
             ),
+            models.Index(fields=["requested_at"], condition=Q(state=DataUseState.REQUESTED), name="data_use_waiting"),
+            models.Index(fields=["data_source", "use_case"], name="data_use_of_source"),
         ]
         triggers = [
             follows(DATA_USES, "state"),

@@ -74,6 +74,9 @@ class RiskReview(Audited):
             ),
             models.CheckConstraint(condition=Q(state__in=ReviewState.values), name="risk_review_state_is_known"),
         ]
+        indexes = [
+            models.Index(fields=["submitted_at"], condition=Q(state=ReviewState.SUBMITTED), name="risk_review_waiting")
+        ]
         triggers = [
             follows(RISK_REVIEWS, "state"),
             frozen(

@@ -1,7 +1,10 @@
 """System versions: immutable manifests of what runs, each with one digest over its canonical text."""
 
+from django.contrib.postgres.indexes import OpClass
 from django.db import models
 from django.db.models import Q
+from django.db.models.fields.json import KeyTextTransform
+from django.db.models.functions import Upper
 
 from portal.models import Audited, User
 from portal.models.machines import ServiceAccount
@@ -33,7 +36,14 @@ class SystemVersion(Audited):
                 name="system_version_has_one_author",
             ),
         ]
-        indexes = [models.Index(fields=["digest"], name="system_version_by_digest")]
+        indexes = [
+            models.Index(fields=["digest"], name="system_version_by_digest"),
+            # In capitals, as `istartswith` asks for it: which use cases run on a model of this name.
+            models.Index(
+                OpClass(Upper(KeyTextTransform("name", KeyTextTransform("model", "manifest"))), "text_pattern_ops"),
+                name="system_version_by_model",
+            ),
+        ]
         triggers = [
             frozen(
                 "use_case_id",

@@ -1,5 +1,6 @@
 """The use case: the one securable object. Everything else inherits its visibility through a key to it."""
 
+from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex
 from django.contrib.postgres.search import SearchVector, SearchVectorField
 from django.db import models
@@ -9,7 +10,10 @@ from portal.models import Audited, BusinessUnit, User
 from portal.triggers import follows, present
 from usecases.choices import Pattern, Stage, TeamRole, Tier
 from usecases.lifecycle import STAGES
+from usecases.ordering import STAGE_RANK, TIER_RANK
 from usecases.querysets import UseCaseQuerySet
+
+MAX_TAG, MAX_TAGS = 40, 20
 
 
 class NextNumber(models.Func):
@@ -31,6 +35,8 @@ class UseCase(Audited):
     restricted = models.BooleanField(default=False)
     # Copied from the last concluded risk review, for lists; empty until one is concluded.
     tier = models.CharField(max_length=10, choices=Tier.choices, blank=True, default="")
+    # Words by which people find what belongs together; slugs, in order, written by one verb.
+    tags = ArrayField(models.CharField(max_length=MAX_TAG), default=list, db_default=models.Value([]), blank=True)
     registered_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="registered_use_cases")
     registered_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
@@ -53,11 +59,17 @@ class UseCase(Audited):
             models.CheckConstraint(condition=Q(stage__in=Stage.values), name="use_case_stage_is_known"),
             models.CheckConstraint(condition=Q(pattern__in=Pattern.values), name="use_case_pattern_is_known"),
             models.CheckConstraint(condition=Q(tier__in=["", *Tier.values]), name="use_case_tier_is_known"),
+            models.CheckConstraint(condition=Q(tags__len__lte=MAX_TAGS), name="use_case_tags_are_few"),
         ]
         indexes = [
             models.Index(fields=["-updated_at", "-id"], name="use_case_newest"),
             models.Index(fields=["unit", "-updated_at", "-id"], name="use_case_of_unit"),
             models.Index(fields=["owner", "-updated_at", "-id"], name="use_case_of_owner"),
+            models.Index(fields=["registered_at", "id"], name="use_case_by_registration"),
+            models.Index(fields=["title", "id"], name="use_case_by_title"),
+            models.Index(STAGE_RANK, "id", name="use_case_by_stage"),
+            models.Index(TIER_RANK, "id", name="use_case_by_tier"),
+            GinIndex(fields=["tags"], name="use_case_tags"),
             GinIndex(fields=["search"], name="use_case_search"),
             GinIndex(fields=["title"], opclasses=["gin_trgm_ops"], name="use_case_title_trigrams"),
         ]

@@ -1,61 +1,80 @@
 """The register: the list of use cases, and registering one more."""
 
 from typing import Any
-from urllib.parse import urlencode
 
 from django.contrib import messages
+from django.db.models import Exists, OuterRef
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from portal import htmx
+from portal.actors import Actor
 from portal.http import form_only
 from usecases import policies
+from usecases.actions.bulk import KINDS
 from usecases.actions.registration import register_use_case
 from usecases.actions.repository_files import Reading, register_from_file
 from usecases.duplicates import likely_duplicates
+from usecases.finding.pages import FEW, MOST_AT_ONCE, Page, page
 from usecases.forms import FilterForm, RegisterForm, RepositoryFileForm
-from usecases.models import UseCase
+from usecases.models import DefaultView, SavedView
 from usecases.repository_files import FileError
 from usecases.views.frame import actor_of, carried_out, posted
+from usecases.views.showing import MOST_CURSOR, asked_for, chips, heads, query_of, view_key, view_tabs
 
 PAGE = 50
-COUNTED = 1000
-SHOWN = ("number", "title", "stage", "tier", "updated_at", "owner__name", "unit__name")
+MOST_VIEWS_SHOWN = 100
 
 
 @require_safe
 def use_cases(request: HttpRequest) -> HttpResponse:
-    """The list, newest change first; filters are in the address, so a view can be kept as a link."""
-    form = FilterForm(request.GET)
-    form.is_valid()
-    wanted = {name: value for name, value in form.cleaned_data.items() if value}
+    """The list. Filters, order and columns are in the address, so any of it can be kept as a link or a saved view."""
     actor = actor_of(request)
-    register_rows = UseCase.objects.select_related("owner", "unit").only(*SHOWN)
-    found = register_rows.narrowed(**wanted)
-    rows, older = found.page_visible_to(actor, request.GET.get("before", "")[:80], PAGE)
-    if wanted.get("q") and not rows:
-        found = register_rows.narrowed(**wanted, similar=True)
-        rows, older = found.page_visible_to(actor, "", PAGE)
-    count = found.count_visible_to(actor, COUNTED + 1)
-    kept = {name: request.GET[name] for name in wanted}
+    views = _views(actor)
+    view, query = asked_for(request.GET, views)
+    found = page(actor, query, request.GET.get("before", "")[:MOST_CURSOR], PAGE)
+    kept = {"view": view_key(view)} if views else {}
     context = {
-        "form": form,
-        "rows": rows,
-        "summary": _summary(count),
-        "filtered": bool(wanted),
-        "older_url": "?" + urlencode({**kept, "before": older}) if older else "",
-        "newest_url": "?" + urlencode(kept) if request.GET.get("before") else "",
+        "form": FilterForm(query),
+        "query": query,
+        "rows": found.rows,
+        "similar": found.similar,
+        "summary": _summary(found, ranked=query.ranked),
+        "chips": chips(query, kept),
+        "heads": heads(query, kept),
+        "filtered": query.narrows,
+        "older_url": query.address(before=found.next_key, **kept) if found.next_key else "",
+        "newest_url": query.address(**kept) if request.GET.get("before") else "",
+        "tabs": view_tabs(views, view),
+        "view": view,
+        "changed": view is not None and query != query_of(view),
+        "address": query.address(),
+        "kinds": KINDS.values(),
+        "most_at_once": MOST_AT_ONCE,
         "may_register": policies.may_register_use_case(actor),
     }
     return htmx.render(request, "usecases/list.html", context, partial="rows")
 
 
-def _summary(count: int) -> str:
-    if count > COUNTED:
-        return _("%(count)s+ use cases") % {"count": f"{COUNTED:,}"}
-    return _("1 use case") if count == 1 else _("%(count)s use cases") % {"count": count}
+def _views(actor: Actor) -> list[SavedView]:
+    """The views this person may open, with a mark on the one to begin with."""
+    chosen = DefaultView.objects.filter(view=OuterRef("pk"), person=actor.person)
+    readable = SavedView.objects.readable_by(actor).annotate(begins=Exists(chosen))
+    return list(readable.order_by("name", "id")[:MOST_VIEWS_SHOWN])
+
+
+def _summary(found: Page, *, ranked: bool) -> str:
+    if found.similar:
+        return _("Nothing holds these words. These names come near.")
+    many = f"{FEW:,}+" if found.count > FEW else str(found.count)
+    if ranked and found.count > len(found.rows):
+        shown = {"shown": len(found.rows), "count": many}
+        return _("The %(shown)s best of %(count)s use cases. Sort by a column to see all of them.") % shown
+    if found.count > FEW:
+        return _("More than %(count)s use cases") % {"count": f"{FEW:,}"}
+    return _("1 use case") if found.count == 1 else _("%(count)s use cases") % {"count": found.count}
 
 
 @require_http_methods(["GET", "POST"])

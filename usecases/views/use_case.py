@@ -14,10 +14,11 @@ from portal.trail import as_lines, newest_first, trail_of
 from usecases import policies
 from usecases.actions.registration import edit_use_case
 from usecases.actions.stages import stop_use_case
+from usecases.actions.tags import tag_use_case
 from usecases.catalogue import open_work as work_of
 from usecases.checklists import known_facts, pilot_checklist
 from usecases.choices import FactSource, Stage
-from usecases.forms import EditForm, ReasonForm
+from usecases.forms import EditForm, ReasonForm, TagForm
 from usecases.models import UseCase
 from usecases.next_steps import next_steps
 from usecases.questionnaires import latest_answers, open_questions
@@ -34,7 +35,13 @@ def detail(request: HttpRequest, reference: str) -> HttpResponse:
     return _overview(request, fetch(request, reference), ReasonForm())
 
 
-def _overview(request: HttpRequest, use_case: UseCase, stop_form: forms.Form, status: int = 200) -> HttpResponse:
+def _overview(
+    request: HttpRequest,
+    use_case: UseCase,
+    stop_form: forms.Form,
+    status: int = 200,
+    tag_form: forms.Form | None = None,
+) -> HttpResponse:
     actor = actor_of(request)
     facts = known_facts(use_case)
     statuses = pilot_checklist(use_case, facts)
@@ -58,7 +65,9 @@ def _overview(request: HttpRequest, use_case: UseCase, stop_form: forms.Form, st
         "team": parts_of(use_case),
         "work": [{"item": item, "ruling": policies.may_dismiss_work_item(actor, item)} for item in work_of(use_case)],
         "stop_form": stop_form,
+        "tag_form": tag_form or TagForm(),
         "may_edit": policies.may_edit_use_case(actor, use_case),
+        "may_tag": policies.may_tag_use_case(actor, use_case),
         "may_stop": policies.may_stop_use_case(actor, use_case),
     }
     return render(request, "usecases/detail.html", context, status=status)
@@ -76,6 +85,15 @@ def edit(request: HttpRequest, reference: str) -> HttpResponse:
         return redirect("usecases:detail", reference=reference)
     context = {"use_case": use_case, "form": form, "may_edit": policies.may_edit_use_case(actor, use_case)}
     return render(request, "usecases/edit.html", context, status=422 if form.is_bound else 200)
+
+
+@form_only("usecases:detail", "reference")
+def tag(request: HttpRequest, reference: str) -> HttpResponse:
+    use_case, form = fetch(request, reference), TagForm(request.POST)
+    carried_out(form, tag_use_case, actor=actor_of(request), use_case=use_case)
+    if form.errors:
+        return _overview(request, use_case, ReasonForm(), status=422, tag_form=form)
+    return redirect("usecases:detail", reference=reference)
 
 
 @form_only("usecases:detail", "reference")

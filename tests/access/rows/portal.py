@@ -24,6 +24,8 @@ ROWS: list[Row] = [
     Row(name="oidc_authentication_init", method="GET", others=404, anonymous=404),
     Row(name="oidc_authentication_callback", method="GET", others=404, anonymous=404),
     Row(name="audit-trail", method="GET", allowed=READERS),
+    # Open to everybody; what it finds is what each may know of.
+    Row(name="search", method="GET", others=200),
     Row(name="people", method="GET", allowed=ADMIN),
     Row(name="person", method="GET", kwargs=OTTO, allowed=ADMIN),
     Row(name="service-account", method="GET", kwargs=ACCOUNT, allowed=ADMIN),

@@ -11,6 +11,8 @@ ITEM = {**CASE, "item": "PC08"}
 NUMBER = {**CASE, "number": 1}
 USE = {"pk": "@data_use"}
 SOURCE = {"pk": "@data_source"}
+VIEW = {"pk": "@saved_view"}
+TAGGING = {"kind": "add-tag", "value": "wave-1", "ref": "UC-0001"}
 EVERYBODY = ("olivia", "arno", "rafael", "amina", "sam", "priya", "leo", "dev", "petra", "fiona", "aud", "admin")
 MACHINES = ("pipeline", "ingest")
 BILL = {
@@ -91,6 +93,20 @@ ROWS: list[Row] = [
     Row(name="usecases:data-source", method="GET", kwargs=SOURCE, allowed=seen()),
     sent("edit", CASE, seen(403, **only(EDITORS, 302)), DESCRIPTION),
     sent("stop", CASE, seen(403, olivia=302), {"reason": "No budget."}),
+    sent("tag", CASE, seen(403, **only(EDITORS, 302)), {"add": "wave-1"}),
+    sent("bulk", {}, {}, {"kind": "add-tag"}, others=422),
+    sent("apply-bulk", {}, {}, others=422),
+    # Of rows one may not change nothing is done, and the preview is shown again; rows one may not see are none.
+    sent("apply-bulk", {}, seen(409, **only(EDITORS, 302)), TAGGING, others=422),
+    *(Row(name=f"usecases:{name}", method="GET", others=200) for name in ("saved-views", "new-view")),
+    sent("new-view", {}, {}, others=422),
+    sent("begin-as-usual", {}, {}, others=302),
+    # Olivia's, shared with everybody.
+    Row(name="usecases:saved-view", method="GET", kwargs=VIEW, others=200),
+    sent("saved-view", VIEW, {}, others=422),
+    sent("saved-view", VIEW, {"olivia": 302}, {"name": "Mine", "sharing": "private"}, others=403),
+    sent("remove-view", VIEW, {"olivia": 302}, others=403),
+    sent("begin-with-view", VIEW, {}, others=302),
     sent("add-to-team", CASE, seen(422)),
     sent("remove-from-team", CASE, seen(422)),
     sent("answer", QUESTION, seen(403, **only(EDITORS, 303)), {"value": "The connection.", "seen_revision": "0"}),
@@ -115,6 +131,12 @@ ROWS: list[Row] = [
     api("use-cases", {}, "GET", {}, others=200),
     api("use-cases", {}, "POST", {}, others=400),
     api("use-case-from-file", {}, "POST", {}, others=400),
+    api("tags", CASE, "POST", machines_too(403, **only(EDITORS, 200)), {"add": ["wave-1"]}),
+    api("saved-views", {}, "GET", {}, others=200),
+    api("saved-views", {}, "POST", only(MACHINES, 403), {"name": "Mine"}, others=201),
+    api("saved-view", VIEW, "GET", only(MACHINES, 404), others=200),
+    api("saved-view", VIEW, "PATCH", {"olivia": 200, **only(MACHINES, 404)}, {"name": "Mine"}, others=403),
+    api("saved-view", VIEW, "DELETE", {"olivia": 204, **only(MACHINES, 404)}, others=403),
     api("data-sources", {}, "GET", {}, others=200),
     api("data-sources", {}, "POST", {}, others=400),
     *(
