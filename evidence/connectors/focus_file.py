@@ -18,7 +18,7 @@ from evidence.connectors.base import (
     check_until_failure,
 )
 from evidence.connectors.errors import Refused, SchemaError
-from evidence.connectors.evaluation_file import read_source
+from evidence.connectors.file_source import read_source
 from evidence.connectors.focus_rows import TagKeys, Totals, totals_of
 from evidence.readings import Reject
 
