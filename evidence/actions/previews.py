@@ -60,7 +60,8 @@ def preview(*, actor: Actor, connector: Connector, mapping: Iterable[Mapping[str
 
 def _read(session: Session, file_name: str) -> Preview:
     file = read_file(session)
-    runs, rejects = [], []
+    runs: list[RunSeen] = []
+    rejects: list[Reject] = []
     for reading, told in file.readings():
         rejects += told
         if reading is not None and len(runs) < SHOWN:

@@ -39,9 +39,8 @@ class RawFileParser(BaseParser):
 
     media_type = "*/*"
 
-    def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> bytes:
-        body: bytes = stream.read(LARGEST_FILE + 1)
-        return body
+    def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> Any:
+        return stream.read(LARGEST_FILE + 1)
 
 
 @extend_schema_field(OpenApiTypes.STR)
@@ -161,16 +160,17 @@ class EvaluationFiles(APIView):
 
 def _parts(request: Request) -> tuple[dict[str, Any], str, Iterable[bytes]]:
     """(what was said, the file's name, its bytes) of a form or of a bare body."""
-    data = request.data
+    data: Any = request.data
+    values: dict[str, Any] = {}
     if isinstance(data, bytes):
-        values = dict(request.query_params.items())
-        name = values.pop("file_name", "") or "body"
+        values |= request.query_params.dict()
+        name = str(values.pop("file_name", "") or "body")
         if not data:
             raise ValidationError(
                 {"file": [_("The body is empty. Send the file as the body, or as “file” in a form.")]}
             )
         return values, name, [data]
-    values = dict(data.items()) if isinstance(data, QueryDict) else {}
+    values |= data.dict() if isinstance(data, QueryDict) else {}
     file = values.pop("file", None)
     if not isinstance(file, UploadedFile):
         raise ValidationError({"file": [_("Send the file as “file” in a form, or as the body.")]})
