@@ -1,6 +1,8 @@
 """What a connector is set up with, checked: configuration fields, dimension mapping, use case mapping."""
 
+import re
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -11,9 +13,13 @@ from django.utils.translation import gettext as _
 from evidence.choices import Dimension, Direction
 from evidence.connectors.addresses import Endpoint, host_key
 from evidence.connectors.base import ConfigField, DimensionMapping
+from evidence.connectors.formats.registry import TITLES
 from evidence.connectors.registry import connector as connector_of
+from evidence.connectors.shapes import text_of, time_of_text
+from evidence.connectors.told import LONGEST as LONGEST_TOLD
 from evidence.connectors.transport import DEFAULT_PORTS
 from evidence.numbers import to_decimal_or_none
+from evidence.readings import version_digest_or_empty
 
 LONGEST_TEXT = 500
 MOST_ENTRIES = 200
@@ -84,6 +90,39 @@ def checked_secrets(kind: str, given: Mapping[str, str]) -> dict[str, str]:
     if any(len(value) > 4000 for value in given.values()):
         raise ValidationError({"secret": [_("A secret has 4000 characters at most.")]})
     return {name: value for name, value in given.items() if value}
+
+
+def checked_told(given: Mapping[str, Any]) -> dict[str, str]:
+    """What an uploader says about a file, as it is stored: texts, empty ones left out; ValidationError by field."""
+    told = {name: _said(given.get(name)) for name in (*LONGEST_TOLD, "finished_at")}
+    checks: dict[str, tuple[bool, str]] = {
+        "format": (told["format"] in {"", *TITLES}, _("Use one of %(known)s.") % {"known": ", ".join(TITLES)}),
+        "use_case": (not told["use_case"] or _REFERENCE.fullmatch(told["use_case"]) is not None, _("Such as UC-0001.")),
+        "version": (
+            not told["version"] or bool(version_digest_or_empty(told["version"])),
+            _("The 64 hex digits of the system version's page."),
+        ),
+        "finished_at": (
+            not told["finished_at"] or time_of_text(told["finished_at"]) is not None,
+            _("An ISO 8601 time, such as 2026-11-23T08:30:00Z."),
+        ),
+    }
+    errors = {name: [text] for name, (right, text) in checks.items() if not right}
+    for name, longest in LONGEST_TOLD.items():
+        if len(told[name]) > longest:
+            errors[name] = [_("At most %(most)s characters.") % {"most": longest}]
+    if unknown := sorted(given.keys() - told.keys()):
+        errors["told"] = [_("Not known here: %(names)s.") % {"names": ", ".join(unknown[:10])[:200]}]
+    if errors:
+        raise ValidationError(errors)
+    return {name: text for name, text in told.items() if text}
+
+
+_REFERENCE = re.compile(r"UC-[0-9]{4,9}")
+
+
+def _said(value: Any) -> str:
+    return value.isoformat() if isinstance(value, datetime) else text_of(value)
 
 
 def endpoint_of(url: str) -> Endpoint | None:

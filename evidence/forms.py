@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy
 from evidence.choices import Dimension, Direction
 from evidence.configuring import LONGEST_TEXT, MOST_ENTRIES, plain_fields, secret_fields
 from evidence.connectors.base import ConfigField
+from evidence.connectors.formats.registry import TITLES
 from evidence.models import Connector
 from evidence.policies import FILE_KINDS
 from portal.files import LARGEST_FILE
@@ -150,11 +151,63 @@ class UploadForm(forms.Form):
         label=gettext_lazy("File"), max_length=200, help_text=gettext_lazy("20 MB at most; may be gzip.")
     )
 
+    def told(self) -> dict[str, Any]:
+        """What was said about the file beside the file itself."""
+        return {}
+
     def clean_file(self) -> Any:
         file = self.cleaned_data["file"]
         if file.size > LARGEST_FILE:
             raise ValidationError(_("The file is larger than 20 MB. Split it, or compress it with gzip."))
         return file
+
+
+class EvaluationUploadForm(UploadForm):
+    """A file of an evaluation tool, and what such files rarely say themselves."""
+
+    format = forms.ChoiceField(
+        label=gettext_lazy("Format"),
+        required=False,
+        choices=[("", gettext_lazy("Recognise it")), *TITLES.items()],
+    )
+    use_case = forms.RegexField(
+        r"^UC-[0-9]{4,9}$",
+        label=gettext_lazy("Use case"),
+        required=False,
+        help_text=gettext_lazy("Such as UC-0001. It counts before what the file says."),
+    )
+    version = forms.RegexField(
+        r"^(sha256:)?[0-9a-f]{64}$",
+        label=gettext_lazy("System version"),
+        required=False,
+        help_text=gettext_lazy("Its digest, from the version's page."),
+    )
+    finished_at = forms.DateTimeField(
+        label=gettext_lazy("Finished at (UTC)"),
+        required=False,
+        help_text=gettext_lazy("Needed when the file does not say: 2026-11-23 08:30."),
+    )
+    run = forms.CharField(
+        label=gettext_lazy("Name of the run"),
+        required=False,
+        max_length=120,
+        help_text=gettext_lazy("The same name with changed content is a revision of the run."),
+    )
+    environment = forms.CharField(label=gettext_lazy("Environment"), required=False, max_length=40)
+    column = forms.CharField(
+        label=gettext_lazy("Only this prompt"),
+        required=False,
+        max_length=200,
+        help_text=gettext_lazy("For promptfoo: the label of the prompt; empty reads all of them."),
+    )
+
+    def told(self) -> dict[str, Any]:
+        return {name: value for name, value in self.cleaned_data.items() if name != "file" and value}
+
+
+def upload_form(kind: str, *args: Any) -> UploadForm:
+    """The form files of this kind are brought with."""
+    return EvaluationUploadForm(*args) if kind == "evaluation_file" else UploadForm(*args)
 
 
 class HostForm(forms.Form):

@@ -59,6 +59,19 @@ def may_upload(actor: Actor, connector: Connector) -> Ruling:
     )
 
 
+def may_read_again(actor: Actor, run: SyncRun) -> Ruling:
+    """A file that was kept, read as the connector is set up now; one that waits or is being read comes first."""
+    none = _("Only the reading of a file can be repeated. Start a synchronisation instead.")
+    busy = _("This file is still being read.")
+    return rule(
+        [
+            *_may_read(actor, run.connector),
+            unless(bool(run.file_sha256), "no_file", none, conflict=True),
+            unless(run.state not in OPEN_STATES, "still_reading", busy, conflict=True),
+        ]
+    )
+
+
 def may_retry(actor: Actor, run: SyncRun) -> Ruling:
     text = _("Only a synchronisation that gave up can be tried again by hand.")
     return rule(

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from evidence.views import connectors, coverage, evidence, hosts, runs
+from evidence.views import connectors, coverage, evidence, hosts, mappings, runs
 
 app_name = "evidence"
 CASE = "use-cases/<str:reference>/evidence/"
@@ -21,7 +21,7 @@ urlpatterns = [
     path(CONNECTOR, connectors.detail, name="connector"),
     path(f"{CONNECTOR}change/", connectors.change, name="change-connector"),
     path(f"{CONNECTOR}secret/", connectors.secret, name="connector-secret"),
-    path(f"{CONNECTOR}mapping/", connectors.mapping, name="mapping"),
+    path(f"{CONNECTOR}mapping/", mappings.mapping, name="mapping"),
     path(f"{CONNECTOR}enable/", connectors.enable, name="enable-connector"),
     path(f"{CONNECTOR}disable/", connectors.disable, name="disable-connector"),
     path(f"{CONNECTOR}test/", runs.test, name="test-connector"),
@@ -29,4 +29,5 @@ urlpatterns = [
     path(f"{CONNECTOR}upload/", runs.upload, name="upload"),
     path(f"{CONNECTOR}runs/<uuid:run_pk>/", runs.run, name="sync-run"),
     path(f"{CONNECTOR}runs/<uuid:run_pk>/retry/", runs.retry, name="retry-run"),
+    path(f"{CONNECTOR}runs/<uuid:run_pk>/again/", runs.again, name="read-again"),
 ]

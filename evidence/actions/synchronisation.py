@@ -20,6 +20,7 @@ from evidence.configuring import mappings_of
 from evidence.connectors.base import Batch, Session
 from evidence.connectors.errors import AuthError, ConnectorError, NetworkError, RateLimited, SchemaError
 from evidence.connectors.registry import connector as connector_of
+from evidence.connectors.told import Told
 from evidence.connectors.transport import Limits, Transport
 from evidence.models import AllowedHost, Connector, SyncRun
 from evidence.policies import FILE_KINDS
@@ -103,8 +104,11 @@ def _kept_alive(lease: Lease) -> Iterator[None]:
 
 
 @contextmanager
-def opened(connector: Connector, file_sha256: str = "", limits: Limits | None = None) -> Iterator[Session]:
-    """A visit to the source: its secrets unsealed, the network only to where it may go. Raises SealBroken."""
+def opened(connector: Connector, run: SyncRun | None = None, limits: Limits | None = None) -> Iterator[Session]:
+    """A visit to the source: its secrets unsealed, the network only to where it may go. Raises SealBroken.
+
+    A file source is read from the file of `run`.
+    """
     secrets = unseal(connector.pk, connector.secret)
     common: dict[str, Any] = {
         "config": connector.config,
@@ -112,11 +116,21 @@ def opened(connector: Connector, file_sha256: str = "", limits: Limits | None = 
         "mappings": mappings_of(connector.dimension_mapping),
     }
     if connector.kind in FILE_KINDS:
-        yield Session(**common, source=path_of(file_sha256) if file_sha256 else None)
+        kept = run is not None and run.file_sha256
+        yield Session(**common, source=path_of(run.file_sha256) if run and kept else None, told=told_of(connector, run))
         return
     headers = connector_of(connector.kind).request_headers(connector.config, secrets)
     with Transport(allowed_internal=allowed_endpoints(), headers=headers, limits=limits or Limits()) as http:
         yield Session(**common, http=http)
+
+
+def told_of(connector: Connector, run: SyncRun | None) -> Told:
+    """What was said about a run's file, and what the connector says of all its files."""
+    metrics = [row["metric"] for row in connector.dimension_mapping]
+    if run is None:
+        return Told.of({}, config=connector.config, metrics=metrics)
+    file = {"file_name": run.file_name, "file_sha256": run.file_sha256}
+    return Told.of(run.told, config=connector.config, metrics=metrics, **file)
 
 
 def allowed_endpoints() -> frozenset[tuple[str, int]]:
@@ -129,7 +143,7 @@ def _read(lease: Lease) -> None:
     connector = run.connector
     lookback = timedelta(days=connector.lookback_days)
     cursor = str(connector.cursor.get("at", ""))
-    with opened(connector, run.file_sha256) as session:
+    with opened(connector, run) as session:
         for batch in connector_of(connector.kind).fetch(session, cursor, lookback):
             store_batch(lease, connector, batch)
 

@@ -16,6 +16,7 @@ from django.utils import timezone
 from evidence import policies
 from evidence.actions.words import line
 from evidence.choices import SyncState, SyncTrigger
+from evidence.configuring import checked_told
 from evidence.models import Connector, SyncRun
 from portal.access import require
 from portal.actors import Actor, worker
@@ -76,16 +77,41 @@ def request_sync(*, actor: Actor, connector: Connector) -> SyncRun:
 
 
 @transaction.atomic
-def request_file_sync(*, actor: Actor, connector: Connector, name: str, chunks: Iterable[bytes]) -> SyncRun:
-    """Keep the file and queue its reading. Raises Refused, and FileTooLarge."""
+def request_file_sync(
+    *,
+    actor: Actor,
+    connector: Connector,
+    name: str,
+    chunks: Iterable[bytes],
+    told: Mapping[str, Any] | None = None,
+) -> SyncRun:
+    """Keep the file and queue its reading. `told` is what the uploader says about it (see connectors.told).
+
+    Raises Refused, FileTooLarge, and ValidationError by field of `told`.
+    """
     connector = Connector.objects.select_for_update(of=("self",)).get(pk=connector.pk)
     require(policies.may_upload(actor, connector))
+    said = checked_told(told or {})
     sha256 = keep(chunks)
-    run = _queued(actor, connector, SyncTrigger.FILE, file_sha256=sha256, file_name=line(name, 200))
+    run = _queued(actor, connector, SyncTrigger.FILE, file_sha256=sha256, file_name=line(name, 200), told=said)
     sentence = f"uploaded “{run.file_name}” to {connector.name}."
-    record(actor, "sync_run.requested", run, sentence, data={"connector": connector.pk, "sha256": sha256})
+    record(actor, "sync_run.requested", run, sentence, data={"connector": connector.pk, "sha256": sha256, "told": said})
     _ring_after_commit(run)
     return run
+
+
+@transaction.atomic
+def request_file_again(*, actor: Actor, run: SyncRun) -> SyncRun:
+    """Queue another reading of a run's file, as the connector is set up now. Raises Refused."""
+    run = SyncRun.objects.select_related("connector").get(pk=run.pk)
+    connector = Connector.objects.select_for_update(of=("self",)).get(pk=run.connector_id)
+    require(policies.may_read_again(actor, run))
+    kept = {"file_sha256": run.file_sha256, "file_name": run.file_name, "told": run.told}
+    again = _queued(actor, connector, SyncTrigger.FILE, **kept)
+    sentence = f"asked to read “{run.file_name}” of {connector.name} again."
+    record(actor, "sync_run.requested", again, sentence, data={"connector": connector.pk, "sha256": run.file_sha256})
+    _ring_after_commit(again)
+    return again
 
 
 def _queued(actor: Actor, connector: Connector, trigger: str, **more: Any) -> SyncRun:

@@ -26,13 +26,18 @@ class Trial:
     found: tuple[Discovered, ...] = ()
 
 
+def newest_file(connector: Connector) -> SyncRun | None:
+    """The run that brought the connector's newest file."""
+    return SyncRun.objects.filter(connector=connector).exclude(file_sha256="").order_by("-queued_at").first()
+
+
 def try_out(*, actor: Actor, connector: Connector) -> Trial:
     """Try the source as it is set up now; a file source is tried with its newest file. Raises Refused."""
     require(policies.may_configure_connectors(actor))
     kind = connector_of(connector.kind)
-    newest = SyncRun.objects.filter(connector=connector).exclude(file_sha256="").order_by("-queued_at").first()
+    newest = newest_file(connector)
     try:
-        with opened(connector, newest.file_sha256 if newest else "", IMPATIENT) as session:
+        with opened(connector, newest, IMPATIENT) as session:
             result = kind.check(session)
             found = kind.discover(session)[:SHOWN] if result.ok else []
     except SealBroken as error:

@@ -14,7 +14,7 @@ from rest_framework.views import APIView
 
 from evidence.actions.ingestion import record_evaluation_run
 from evidence.api.serializers import EvaluationRunIn, EvaluationRunOut, RecordedOut
-from evidence.connectors.evaluation_file import parse_run
+from evidence.connectors.formats.own import parse_run
 from evidence.models import EvaluationRun
 from evidence.querysets import get_visible_run, runs_visible_to
 from evidence.readings import EvaluationRunReading

@@ -3,12 +3,14 @@
 from django.urls import path
 
 from evidence.api.connectors import ConnectorRuns, Connectors, ConnectorSync
+from evidence.api.files import EvaluationFiles
 from evidence.api.runs import EvaluationRunDetail, EvaluationRuns
 from evidence.api.usage import UsageRecords
 
 urlpatterns = [
     path("evaluation-runs/", EvaluationRuns.as_view(), name="api-evaluation-runs"),
     path("evaluation-runs/<uuid:pk>/", EvaluationRunDetail.as_view(), name="api-evaluation-run"),
+    path("evaluation-files/", EvaluationFiles.as_view(), name="api-evaluation-files"),
     path("usage-records/", UsageRecords.as_view(), name="api-usage-records"),
     path("connectors/", Connectors.as_view(), name="api-connectors"),
     path("connectors/<uuid:pk>/sync/", ConnectorSync.as_view(), name="api-connector-sync"),

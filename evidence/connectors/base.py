@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
 
 from evidence.connectors.errors import ConnectorError, Refused
+from evidence.connectors.told import Told
 from evidence.connectors.transport import Transport
 from evidence.readings import Direction, Reading, Reject
 
@@ -115,6 +116,7 @@ class Session:
     mappings: tuple[DimensionMapping, ...] = ()
     http: Transport | None = None
     source: bytes | Path | None = field(default=None, repr=False)
+    told: Told = field(default_factory=Told)
     now: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     def network(self) -> Transport:

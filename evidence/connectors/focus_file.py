@@ -1,4 +1,4 @@
-"""FOCUS 1.0 to 1.2 cost exports as CSV: charges added up per day, use case, model and currency."""
+"""FOCUS 1.0 to 1.2 cost exports as CSV or Parquet: charges added up per day, use case, model and currency."""
 
 import csv
 import hashlib
@@ -18,7 +18,8 @@ from evidence.connectors.base import (
     check_until_failure,
 )
 from evidence.connectors.errors import Refused, SchemaError
-from evidence.connectors.evaluation_file import read_source
+from evidence.connectors.file_source import read_source
+from evidence.connectors.focus_parquet import is_parquet, read_parquet
 from evidence.connectors.focus_rows import TagKeys, Totals, totals_of
 from evidence.readings import Reject
 
@@ -101,7 +102,7 @@ class FocusFileConnector:
         days = [reading.day for reading in readings]
         yield Batch(
             readings,
-            (*table.rejects, *totals.rejects(table.lines([row for row, _ in totals.bad]))),
+            (*table.rejects, *totals.rejects(table.lines([row for row, _ in totals.bad]), table.word)),
             cursor,
             covers=(min(days), max(days)) if days else None,
             raw_sha256=hashlib.sha256(data).hexdigest(),
@@ -115,6 +116,7 @@ class Table:
     charges: "polars.DataFrame"
     rejects: tuple[Reject, ...] = ()
     starts: tuple[int, ...] = ()
+    word: str = "line"  # what a charge's place in the file is called
 
     def lines(self, rows: list[int]) -> dict[int, int]:
         """The line in the file on which each of `rows` starts: quoted fields may contain line breaks."""
@@ -132,6 +134,8 @@ def read_table(data: bytes) -> Table:
     """The charges in a FOCUS file; SchemaError or Refused when it is none or too large."""
     import polars
 
+    if is_parquet(data):
+        return _parquet_table(data)
     width = len(_header(data))
     try:
         table = Table(_parse(data))
@@ -144,6 +148,14 @@ def read_table(data: bytes) -> Table:
     if table.charges.height > MOST_ROWS:
         raise Refused(f"The file has more than {MOST_ROWS} charges.", mend="Split it by month.", stage="answer")
     return table
+
+
+def _parquet_table(data: bytes) -> Table:
+    names = [*NEEDED, "EffectiveCost", *(name for sources in COLUMNS.values() for name in sources)]
+    charges = read_parquet(data, wanted=dict.fromkeys(names), most_rows=MOST_ROWS)
+    _require_needed(charges.columns)
+    # A table has no lines: a charge is named by its place, counted from 1.
+    return Table(charges.with_row_index(ROW), starts=tuple(range(1, charges.height + 1)), word="row")
 
 
 def _parse(data: bytes) -> "polars.DataFrame":
@@ -170,13 +182,17 @@ def _header(data: bytes) -> list[str]:
         raise SchemaError(
             f"The header repeats a column or has more than {MOST_COLUMNS}.", mend="Export it again without changing it."
         )
-    missing = [name for name in NEEDED if name not in header]
+    _require_needed(header)
+    return header
+
+
+def _require_needed(columns: list[str]) -> None:
+    missing = [name for name in NEEDED if name not in columns]
     if missing:
         raise SchemaError(
             f"This is no FOCUS file: {', '.join(missing)} missing in its header.",
             mend="Export the cost data as FOCUS 1.0 or later.",
         )
-    return header
 
 
 def _without_ragged_lines(data: bytes, width: int) -> tuple[bytes, list[Reject], list[int]]:

@@ -98,9 +98,9 @@ class Totals:
     def readings(self) -> tuple[UsageReading, ...]:
         return tuple(self._reading(key) for key in sorted(self.billed))
 
-    def rejects(self, lines: Mapping[int, int]) -> tuple[Reject, ...]:
+    def rejects(self, lines: Mapping[int, int], word: str = "line") -> tuple[Reject, ...]:
         """Bad rows by line number, then what carries no use-case tag; `lines` gives the line of each bad row."""
-        bad = [Reject(f"line {lines[row]}", reason) for row, reason in sorted(self.bad)[:MOST_REJECTS]]
+        bad = [Reject(f"{word} {lines[row]}", reason) for row, reason in sorted(self.bad)[:MOST_REJECTS]]
         if len(self.bad) > MOST_REJECTS:
             more = len(self.bad) - MOST_REJECTS
             bad.append(Reject("file", f"{more} more rows could not be read. Mend the first ones and try again."))

@@ -31,6 +31,8 @@ class SyncRun(Audited):
     # For file runs: the bytes as they came, addressed by their hash in the file store.
     file_sha256 = models.CharField(max_length=64, blank=True, default="")
     file_name = models.CharField(max_length=200, blank=True, default="")
+    # What whoever brought the file said about it (see connectors.told): use case, version, when it finished.
+    told = models.JSONField(default=dict, db_default={})
 
     class Meta:
         db_table = "sync_run"

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from evidence import policies
 from evidence.actions import connectors as verbs
 from evidence.choices import ConnectorKind
-from evidence.forms import ConnectorForm, MappingRows, SecretForm, UseCaseMappingForm, blame
+from evidence.forms import ConnectorForm, SecretForm, blame
 from evidence.models import Connector
 from evidence.querysets import last_runs
 from evidence.views.evidence import actor_of
@@ -114,37 +114,6 @@ def secret(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
             return redirect("evidence:connector", pk=pk)
     title = _("Secret of %(name)s") % {"name": connector.name}
     return _form(request, form, title, _("Replace the secret"), connector)
-
-
-@require_http_methods(["GET", "POST"])
-def mapping(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
-    """How metrics become dimensions and keys become use cases."""
-    connector = fetch(request, pk)
-    data = request.POST if request.method == "POST" else None
-    rows = MappingRows(data, initial=connector.dimension_mapping, prefix="rows")
-    lines = "\n".join(f"{key} = {value}" for key, value in sorted(connector.use_case_mapping.items()))
-    use_cases = UseCaseMappingForm(data, initial={"lines": lines})
-    if data is not None and all([rows.is_valid(), use_cases.is_valid()]):
-        given = [row for row in rows.cleaned_data if row and row.get("metric")]
-        try:
-            verbs.change_connector(
-                actor=actor_of(request),
-                connector=connector,
-                dimension_mapping=given,
-                use_case_mapping=use_cases.cleaned_data["lines"],
-            )
-        except ValidationError as error:
-            blame(use_cases, error)
-        else:
-            messages.success(request, _("The mapping was saved. The source is read from the beginning next time."))
-            return redirect("evidence:connector", pk=pk)
-    context = {
-        "connector": connector,
-        "rows": rows,
-        "form": use_cases,
-        "may_configure": policies.may_configure_connectors(actor_of(request)),
-    }
-    return render(request, "evidence/mapping.html", context, status=422 if data is not None else 200)
 
 
 @form_only("evidence:connector", "pk")

@@ -10,7 +10,7 @@ from evidence import policies
 from evidence.actions.connectors import secret_names
 from evidence.choices import ConnectorKind, Dimension, Direction, SyncState
 from evidence.configuring import plain_fields, secret_fields
-from evidence.forms import UploadForm
+from evidence.forms import upload_form
 from evidence.models import Connector, SyncRun
 from evidence.querysets import sync_runs
 from evidence.sealing import SealBroken
@@ -64,7 +64,7 @@ def connector_context(actor: Actor, connector: Connector, **more: Any) -> dict[s
         "may_read": may_read,
         "may_switch": (policies.may_disable if connector.enabled else policies.may_enable)(actor, connector),
         "has_secrets": bool(secret_fields(connector.kind)),
-        "upload": UploadForm(),
+        "upload": upload_form(connector.kind) if by_file else None,
         **more,
     }
 

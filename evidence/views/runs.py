@@ -1,8 +1,10 @@
 """Reading a source now: trying it out, starting a run, uploading a file, one run with what was left out."""
 
 import uuid
+from typing import Any
 
 from django.contrib import messages
+from django.core.exceptions import ValidationError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
@@ -11,7 +13,7 @@ from django.views.decorators.http import require_safe
 from evidence import policies
 from evidence.actions import syncs
 from evidence.actions.trials import try_out
-from evidence.forms import UploadForm
+from evidence.forms import blame, upload_form
 from evidence.models import SyncRun
 from evidence.views.connectors import fetch
 from evidence.views.evidence import actor_of
@@ -38,13 +40,16 @@ def sync(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 @form_only("evidence:connector", "pk")
 def upload(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     connector, actor = fetch(request, pk), actor_of(request)
-    form = UploadForm(request.POST, request.FILES)
+    form = upload_form(connector.kind, request.POST, request.FILES)
     if form.is_valid():
         file = form.cleaned_data["file"]
+        given: dict[str, Any] = {"name": file.name, "chunks": file.chunks(), "told": form.told()}
         try:
-            run = syncs.request_file_sync(actor=actor, connector=connector, name=file.name, chunks=file.chunks())
+            run = syncs.request_file_sync(actor=actor, connector=connector, **given)
         except FileTooLarge:
             form.add_error("file", _("The file is larger than 20 MB. Split it, or compress it with gzip."))
+        except ValidationError as error:
+            blame(form, error)
         else:
             messages.success(request, _("The file was kept and will be read in a moment."))
             return redirect("evidence:sync-run", pk=pk, run_pk=run.pk)
@@ -69,6 +74,7 @@ def run(request: HttpRequest, pk: uuid.UUID, run_pk: uuid.UUID) -> HttpResponse:
         "outcome": outcome(found),
         "verdict": verdict_of(found),
         "may_retry": policies.may_retry(actor_of(request), found),
+        "may_read_again": policies.may_read_again(actor_of(request), found),
         "left": max(found.counts.get("rejected", 0) - len(found.rejects), 0),
     }
     return render(request, "evidence/sync_run.html", context)
@@ -79,3 +85,11 @@ def retry(request: HttpRequest, pk: uuid.UUID, run_pk: uuid.UUID) -> HttpRespons
     syncs.retry_run(actor=actor_of(request), run=_run(request, pk, run_pk))
     messages.success(request, _("The source will be read again in a moment."))
     return redirect("evidence:sync-run", pk=pk, run_pk=run_pk)
+
+
+@form_only("evidence:sync-run", "pk", "run_pk")
+def again(request: HttpRequest, pk: uuid.UUID, run_pk: uuid.UUID) -> HttpResponse:
+    """Read a kept file once more, as the connector is set up now."""
+    run = syncs.request_file_again(actor=actor_of(request), run=_run(request, pk, run_pk))
+    messages.success(request, _("The file will be read again in a moment."))
+    return redirect("evidence:sync-run", pk=pk, run_pk=run.pk)

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from evidence.connectors.base import Batch, DimensionMapping, Session
 from evidence.connectors.errors import SchemaError
-from evidence.connectors.evaluation_file import EvaluationFileConnector, parse_run
+from evidence.connectors.evaluation_file import EvaluationFileConnector
+from evidence.connectors.formats.own import parse_run
 from evidence.readings import EvaluationRunReading
 
 RUN: dict[str, Any] = {

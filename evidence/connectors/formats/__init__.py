@@ -1,0 +1,1 @@
+"""Files of evaluation tools: one module per format, recognised by content, read into runs with their cases."""
