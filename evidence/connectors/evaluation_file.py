@@ -28,6 +28,7 @@ from evidence.connectors.base import (
     ConfigField,
     DimensionMapping,
     Discovered,
+    Proof,
     Session,
     check_until_failure,
 )
@@ -169,6 +170,8 @@ class EvaluationFileConnector:
 
     kind: ClassVar[str] = "evaluation_file"
     title: ClassVar[str] = "Evaluation file"
+    summary: ClassVar[str] = "Evaluation runs in the portal's own format, from a file that somebody uploads."
+    proof: ClassVar[Proof] = Proof("specification", "The format is Gatehouse's own and its tests define it.")
     config_schema: ClassVar[tuple[ConfigField, ...]] = ()
 
     def request_headers(self, config: Mapping[str, Any], secrets: Mapping[str, str]) -> dict[str, str]:
