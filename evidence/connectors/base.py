@@ -158,6 +158,7 @@ class Connector(Protocol):
     title: ClassVar[str]
     summary: ClassVar[str]
     proof: ClassVar[Proof]
+    reads_scores: ClassVar[bool]
     config_schema: ClassVar[tuple[ConfigField, ...]]
 
     def request_headers(self, config: Mapping[str, Any], secrets: Mapping[str, str]) -> dict[str, str]:

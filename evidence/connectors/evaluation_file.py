@@ -172,6 +172,7 @@ class EvaluationFileConnector:
     title: ClassVar[str] = "Evaluation file"
     summary: ClassVar[str] = "Evaluation runs in the portal's own format, from a file that somebody uploads."
     proof: ClassVar[Proof] = Proof("specification", "The format is Gatehouse's own and its tests define it.")
+    reads_scores: ClassVar[bool] = True
     config_schema: ClassVar[tuple[ConfigField, ...]] = ()
 
     def request_headers(self, config: Mapping[str, Any], secrets: Mapping[str, str]) -> dict[str, str]:

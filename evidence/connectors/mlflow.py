@@ -121,6 +121,7 @@ class MlflowConnector:
     title: ClassVar[str] = "MLflow 3"
     summary: ClassVar[str] = "Evaluation runs with the judgement of every case, read over the network."
     proof: ClassVar[Proof] = Proof("run", "Read from a real MLflow 3.17.2 server; make test-systems repeats it.")
+    reads_scores: ClassVar[bool] = True
     config_schema: ClassVar[tuple[ConfigField, ...]] = (
         ConfigField(
             "base_url", "Address", "Where MLflow answers, such as https://mlflow.example.org.", True, kind="url"

@@ -48,7 +48,7 @@ class Reader:
     def version(self) -> str:
         reply = self.http.get(f"{self.base_url}/v1/projects", params={"limit": 1})
         reply.object()
-        found = reply.headers.get(VERSION_HEADER, "").strip()
+        found = text_of(reply.headers.get(VERSION_HEADER))
         if not _VERSION.fullmatch(found):
             raise SchemaError(
                 "This is not Phoenix: it names no version.", mend="Check the base address, and a proxy before it."
@@ -114,6 +114,7 @@ class PhoenixConnector:
     title: ClassVar[str] = "Arize Phoenix"
     summary: ClassVar[str] = "Experiments with the annotations of every case, and model calls of projects, by day."
     proof: ClassVar[Proof] = Proof("run", "Read from a real Phoenix 20.26.1 server; make test-systems repeats it.")
+    reads_scores: ClassVar[bool] = True
     config_schema: ClassVar[tuple[ConfigField, ...]] = (
         ConfigField(
             "base_url", "Address", "Where Phoenix answers, such as https://phoenix.example.org.", True, kind="url"

@@ -10,6 +10,7 @@ from typing import Any
 from evidence.connectors.phoenix_rows import USE_CASE_KEYS, VERSION_KEY
 from evidence.connectors.progress import finality_of
 from evidence.connectors.shapes import first_text, mapping_of, text_of
+from evidence.connectors.tagging import count_of
 from evidence.numbers import to_decimal_or_none
 from evidence.readings import UsageReading, version_digest_or_empty
 
@@ -158,15 +159,9 @@ def metadata_of(attributes: Row) -> Row:
 def _add(found: _Sum, call: Row) -> None:
     found.requests += 1
     found.failed += call["status"] == "ERROR"
-    found.inputs += whole(call.get("llm.token_count.prompt"))
-    found.cached += whole(call.get("llm.token_count.prompt_details.cache_read"))
-    found.outputs += whole(call.get("llm.token_count.completion"))
+    found.inputs += count_of(call.get("llm.token_count.prompt"))
+    found.cached += count_of(call.get("llm.token_count.prompt_details.cache_read"))
+    found.outputs += count_of(call.get("llm.token_count.completion"))
     cost = to_decimal_or_none(call.get("llm.cost.total"))
     if cost is not None and cost >= 0:
         found.cost = (found.cost or Decimal(0)) + cost
-
-
-def whole(value: object) -> int:
-    """A count as a whole number that is not negative; 0 for anything else."""
-    number = to_decimal_or_none(value)
-    return int(number) if number is not None and 0 < number < 10**15 else 0

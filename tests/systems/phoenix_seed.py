@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import sys
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -110,13 +111,13 @@ def main() -> None:
     if asked.what == "experiment":
         dataset_id = server.dataset(told["dataset"])
         experiment_id, run = server.experiment(dataset_id, told["metadata"])
-        print(json.dumps({"experiment": experiment_id, "run": run}))
+        sys.stdout.write(json.dumps({"experiment": experiment_id, "run": run}))
     elif asked.what == "judge":
         server.judge(told["run"], told["name"], {"score": told["score"]})
-        print("{}")
+        sys.stdout.write("{}")
     else:
         server.spans(told["project"])
-        print("{}")
+        sys.stdout.write("{}")
 
 
 if __name__ == "__main__":
