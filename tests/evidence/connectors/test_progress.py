@@ -27,7 +27,7 @@ def test_a_foreign_cursor_is_refused(cursor: str) -> None:
 def test_the_first_visit_reads_as_many_days_as_asked_and_the_next_looks_back() -> None:
     assert list(Progress().days(NOW, timedelta(days=7), 3)) == [date(2026, 11, 21), date(2026, 11, 22), TODAY]
     assert list(Progress(usage=TODAY).days(NOW, timedelta(days=1), 90)) == [date(2026, 11, 22), TODAY]
-    assert list(Progress(usage=date(2026, 11, 20)).days(NOW, timedelta(0), 90))[0] == date(2026, 11, 20)
+    assert next(Progress(usage=date(2026, 11, 20)).days(NOW, timedelta(0), 90)) == date(2026, 11, 20)
     assert list(Progress(usage=date(2027, 1, 1)).days(NOW, timedelta(0), 90)) == [TODAY]
 
 
