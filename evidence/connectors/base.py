@@ -18,7 +18,10 @@ DEFAULT_LOOKBACK = timedelta(days=7)
 
 @dataclass(frozen=True, slots=True)
 class ConfigField:
-    """One thing a person fills in to set a connector up; a secret is stored sealed and never shown again."""
+    """One thing a person fills in to set a connector up; a secret is stored sealed and never shown again.
+
+    `choices` are (value, words): where they are given, nothing else is taken.
+    """
 
     name: str
     label: str
@@ -27,6 +30,7 @@ class ConfigField:
     secret: bool = False
     kind: FieldKind = "text"
     default: Any = None
+    choices: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,7 +60,13 @@ class LangfuseConnector:
             "base_url", "Address", "Where Langfuse answers, such as https://cloud.langfuse.com.", True, kind="url"
         ),
         ConfigField("public_key", "Public key", "The public key of the project.", True),
-        ConfigField("dialect", "Dialect", "auto, v3 (self-hosted before version 4) or v4.", default="auto"),
+        ConfigField(
+            "dialect",
+            "Dialect",
+            "The hosted service and version 4 are asked differently from a self-hosted version 3.",
+            default="auto",
+            choices=(("auto", "Find out"), ("v4", "Hosted or version 4"), ("v3", "Self-hosted version 3")),
+        ),
         ConfigField("datasets", "Datasets", "Names or ids; empty means all of the project.", kind="list"),
         ConfigField("use_case", "Use case of the project", "The key for what names none itself; may stay empty."),
         ConfigField(

@@ -123,8 +123,13 @@ class LitellmConnector:
         ConfigField(
             "read",
             "Read by",
-            "tag or team: daily activity by that key. logs: every request, which is slower and knows more.",
+            "Daily activity by one key is fast. Every request is slower and also tells environment and version.",
             default="tag",
+            choices=(
+                ("tag", "Daily activity by request tag"),
+                ("team", "Daily activity by team"),
+                ("logs", "Every request in the spend logs"),
+            ),
         ),
         ConfigField(
             "prefix",

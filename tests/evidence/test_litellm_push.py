@@ -92,7 +92,7 @@ def test_a_version_is_named_by_a_tag(cast: Cast, proxy: Caller) -> None:
     [
         ({"request_tags": []}, "names no use case"),
         ({"request_tags": ["use_case:UC-9999"]}, "There is no use case UC-9999"),
-        ({"request_tags": ["use_case:UC-0001", "version:" + "5e" * 32]}, "no version of this digest"),
+        ({"request_tags": ["use_case:OWN", "version:" + "5e" * 32]}, "no version of this digest"),
         ({"startTime": 1_700_000_000.0}, "older than 30 days"),
         ({"startTime": 4_000_000_000.0}, "in the future"),
         ({"startTime": None}, "names neither itself nor its time"),
@@ -104,6 +104,7 @@ def test_a_call_that_cannot_be_counted_is_rejected_and_the_rest_counts(
 ) -> None:
     rows = batch(use_case.reference)
     rows[0] |= {"metadata": {}, **change}
+    rows[0]["request_tags"] = [tag.replace("OWN", use_case.reference) for tag in rows[0]["request_tags"]]
     answer = proxy.post(PUSH, rows).json()
     assert (answer["counted"], [each["row"] for each in answer["rejected"]]) == (1, [1])
     assert words in answer["rejected"][0]["reason"]
