@@ -6,6 +6,9 @@ from django.utils.translation import gettext_lazy as _
 
 class ConnectorKind(models.TextChoices):
     MLFLOW = "mlflow", _("MLflow")
+    PHOENIX = "phoenix", _("Arize Phoenix")
+    LANGFUSE = "langfuse", _("Langfuse")
+    LITELLM = "litellm", _("LiteLLM proxy")
     FOCUS_FILE = "focus_file", _("Cost file (FOCUS)")
     EVALUATION_FILE = "evaluation_file", _("Evaluation file")
 

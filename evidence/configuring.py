@@ -71,6 +71,9 @@ def _checked(field: ConfigField, value: Any) -> Any:
     if field.kind == "boolean":
         return value in (True, "true", "on", "1")
     text = _text(value)
+    known = [value for value, _words in field.choices]
+    if known and text not in known:
+        raise ValueError(_("Choose one of: %(known)s.") % {"known": ", ".join(known)})
     if field.kind == "url" and endpoint_of(text) is None:
         raise ValueError(_("Enter a plain web address, such as https://mlflow.example.org."))
     return text

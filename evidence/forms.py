@@ -84,6 +84,8 @@ def _form_field(field: ConfigField) -> forms.Field:
         return forms.IntegerField(**common, initial=field.default, min_value=0, max_value=10_000)
     if field.kind == "boolean":
         return forms.BooleanField(**{**common, "required": False}, initial=bool(field.default))
+    if field.choices:
+        return forms.ChoiceField(**common, choices=list(field.choices), initial=field.default)
     initial = ", ".join(field.default) if isinstance(field.default, list) else field.default
     return forms.CharField(**common, initial=initial, max_length=LONGEST_TEXT)
 

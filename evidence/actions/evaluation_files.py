@@ -16,10 +16,10 @@ from evidence.connectors.base import DimensionMapping, Session
 from evidence.connectors.errors import ConnectorError
 from evidence.connectors.evaluation_file import read_file
 from evidence.connectors.told import Told
-from evidence.files import keep, path_of
 from evidence.readings import EvaluationRunReading, Reject
 from portal.access import require
 from portal.actors import Actor
+from portal.files import keep, path_of
 from usecases.models import SystemVersion, UseCase
 
 MOST_REJECTS = 200

@@ -22,12 +22,12 @@ from evidence.api.serializers import DIGEST, MOST_METRICS, REFERENCE, Evaluation
 from evidence.configuring import mappings_of
 from evidence.connectors.base import DimensionMapping
 from evidence.connectors.formats.registry import TITLES
-from evidence.files import LARGEST_FILE, FileTooLarge
 from evidence.models import Connector
 from portal.api.authentication import actor_of
 from portal.api.idempotency import idempotent
 from portal.api.parsers import loads
 from portal.api.serializers import StrictSerializer
+from portal.files import LARGEST_FILE, FileTooLarge
 from usecases.models import SystemVersion, UseCase
 
 COLUMNS = ("item_column", "kind_column", "trial_column")

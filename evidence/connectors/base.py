@@ -13,12 +13,16 @@ from evidence.connectors.transport import Transport
 from evidence.readings import Direction, Reading, Reject
 
 FieldKind = Literal["text", "url", "number", "boolean", "list"]
+ProofKind = Literal["run", "specification", "documentation"]
 DEFAULT_LOOKBACK = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True)
 class ConfigField:
-    """One thing a person fills in to set a connector up; a secret is stored sealed and never shown again."""
+    """One thing a person fills in to set a connector up; a secret is stored sealed and never shown again.
+
+    `choices` are (value, words): where they are given, nothing else is taken.
+    """
 
     name: str
     label: str
@@ -27,6 +31,15 @@ class ConfigField:
     secret: bool = False
     kind: FieldKind = "text"
     default: Any = None
+    choices: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """How reading this kind of source was verified: against the running system, its specification or its papers."""
+
+    kind: ProofKind
+    words: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +138,20 @@ class Session:
             raise Refused("This source is read over the network.", mend="Open it with its address.", stage="address")
         return self.http
 
+    def base_url(self) -> str:
+        """The configured address without a final slash; Refused when it is missing or carries a query."""
+        base = str(self.config.get("base_url") or "").strip().rstrip("/")
+        if not base or any(mark in base for mark in "?#"):
+            mend = "Enter scheme, host and path only."
+            raise Refused("The base address is missing or not plain.", mend=mend, stage="address")
+        return base
+
+    def entries(self, name: str) -> list[str]:
+        """The texts of a configured list; empty when it is not set."""
+        value = self.config.get(name) or []
+        entries = [value] if isinstance(value, str) else value
+        return [text for text in (str(entry).strip() for entry in entries) if text]
+
     def mapping_by_metric(self) -> dict[str, DimensionMapping]:
         return {mapping.metric: mapping for mapping in self.mappings}
 
@@ -135,6 +162,9 @@ class Connector(Protocol):
 
     kind: ClassVar[str]
     title: ClassVar[str]
+    summary: ClassVar[str]
+    proof: ClassVar[Proof]
+    reads_scores: ClassVar[bool]
     config_schema: ClassVar[tuple[ConfigField, ...]]
 
     def request_headers(self, config: Mapping[str, Any], secrets: Mapping[str, str]) -> dict[str, str]:

@@ -12,6 +12,7 @@ from evidence.connectors.base import (
     CheckResult,
     ConfigField,
     Discovered,
+    Proof,
     Session,
     check_until_failure,
 )
@@ -30,6 +31,12 @@ class EvaluationFileConnector:
 
     kind: ClassVar[str] = "evaluation_file"
     title: ClassVar[str] = "Evaluation file"
+    summary: ClassVar[str] = "Evaluation runs from a file that somebody uploads, in any of the formats that are read."
+    proof: ClassVar[Proof] = Proof(
+        "specification",
+        "Every format is tested on a file that its tool wrote or on its specification; the how-to says which.",
+    )
+    reads_scores: ClassVar[bool] = True
     config_schema: ClassVar[tuple[ConfigField, ...]] = (
         ConfigField(
             "item_column", "Item column", "For tables: the column that names the item, the same from run to run."

@@ -14,10 +14,11 @@ from evidence.connectors.base import (
     CheckResult,
     ConfigField,
     Discovered,
+    Proof,
     Session,
     check_until_failure,
 )
-from evidence.connectors.errors import AuthError, Refused, SchemaError
+from evidence.connectors.errors import AuthError, SchemaError
 from evidence.connectors.mlflow_rows import EVALUATION, RUN_TYPE_TAG, RunReader, use_case_key
 from evidence.connectors.paging import walk
 from evidence.connectors.shapes import key_values, mapping_of, rows_of, text_of, time_of_text
@@ -118,6 +119,9 @@ class MlflowConnector:
 
     kind: ClassVar[str] = "mlflow"
     title: ClassVar[str] = "MLflow 3"
+    summary: ClassVar[str] = "Evaluation runs with the judgement of every case, read over the network."
+    proof: ClassVar[Proof] = Proof("run", "Read from a real MLflow 3.17.2 server; make test-systems repeats it.")
+    reads_scores: ClassVar[bool] = True
     config_schema: ClassVar[tuple[ConfigField, ...]] = (
         ConfigField(
             "base_url", "Address", "Where MLflow answers, such as https://mlflow.example.org.", True, kind="url"
@@ -140,7 +144,7 @@ class MlflowConnector:
         found: list[Row] = []
 
         def addressed() -> str:
-            return ", ".join(session.network().addresses(_base_url(session)))
+            return ", ".join(session.network().addresses(session.base_url()))
 
         def visible() -> str:
             found.extend(_reader(session).experiments())
@@ -241,22 +245,12 @@ def _count(run: Row, experiments: Mapping[str, Row], counts: Mapping[str, Counte
 
 
 def _reader(session: Session) -> Reader:
-    return Reader(session.network(), _base_url(session))
-
-
-def _base_url(session: Session) -> str:
-    base = text_of(session.config.get("base_url")).rstrip("/")
-    if not base or any(mark in base for mark in "?#"):
-        raise Refused(
-            "The base address is missing or not plain.", mend="Enter scheme, host and path only.", stage="address"
-        )
-    return base
+    return Reader(session.network(), session.base_url())
 
 
 def _chosen(session: Session, visible: list[Row]) -> tuple[list[Row], list[Reject]]:
     """The configured experiments among the `visible` ones (all when none is configured), and those not found."""
-    configured = session.config.get("experiments") or []
-    wanted = [text_of(entry) for entry in ([configured] if isinstance(configured, str) else configured)]
+    wanted = session.entries("experiments")
     if not wanted:
         return visible, []
     names = {name for row in visible for name in (text_of(row.get("name")), text_of(row.get("experiment_id")))}

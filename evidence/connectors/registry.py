@@ -7,11 +7,17 @@ from typing import Final
 from evidence.connectors.base import Connector
 from evidence.connectors.evaluation_file import EvaluationFileConnector
 from evidence.connectors.focus_file import FocusFileConnector
+from evidence.connectors.langfuse import LangfuseConnector
+from evidence.connectors.litellm import LitellmConnector
 from evidence.connectors.mlflow import MlflowConnector
+from evidence.connectors.phoenix import PhoenixConnector
 
 CONNECTORS: Final[Mapping[str, type[Connector]]] = MappingProxyType(
     {
         MlflowConnector.kind: MlflowConnector,
+        PhoenixConnector.kind: PhoenixConnector,
+        LangfuseConnector.kind: LangfuseConnector,
+        LitellmConnector.kind: LitellmConnector,
         FocusFileConnector.kind: FocusFileConnector,
         EvaluationFileConnector.kind: EvaluationFileConnector,
     }

@@ -3,7 +3,7 @@
 from evidence.models.connector import AllowedHost, Connector
 from evidence.models.evaluation_run import EvaluationDimension, EvaluationRun, EvaluationScore
 from evidence.models.sync_run import SyncRun
-from evidence.models.usage_record import UsageRecord
+from evidence.models.usage_record import UsageReceipt, UsageRecord
 
 __all__ = [
     "AllowedHost",
@@ -12,5 +12,6 @@ __all__ = [
     "EvaluationRun",
     "EvaluationScore",
     "SyncRun",
+    "UsageReceipt",
     "UsageRecord",
 ]

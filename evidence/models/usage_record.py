@@ -67,3 +67,19 @@ class UsageRecord(models.Model):
             ),
         ]
         indexes = [models.Index(fields=["use_case", "day"], name="usage_record_of_use_case")]
+
+
+class UsageReceipt(models.Model):
+    """A pushed call that was counted into a day, so that a repeated delivery does not count it twice."""
+
+    source = models.CharField(max_length=80)
+    external_id = models.CharField(max_length=200)
+    day = models.DateField()
+
+    class Meta:
+        db_table = "usage_receipt"
+        constraints = [
+            models.UniqueConstraint(fields=["source", "external_id"], name="usage_receipt_counts_a_call_once"),
+            models.CheckConstraint(condition=~Q(external_id=""), name="usage_receipt_names_its_call"),
+        ]
+        indexes = [models.Index(fields=["source", "day"], name="usage_receipt_by_day")]

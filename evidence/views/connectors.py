@@ -18,7 +18,7 @@ from evidence.forms import ConnectorForm, SecretForm, blame
 from evidence.models import Connector
 from evidence.querysets import last_runs
 from evidence.views.evidence import actor_of
-from evidence.views.presentation import connector_context, ticks_of
+from evidence.views.presentation import about_kind, connector_context, ticks_of
 from portal.http import form_only
 
 LISTED = 200
@@ -57,7 +57,7 @@ def create(request: HttpRequest) -> HttpResponse:
     if kind not in ConnectorKind.values:
         if request.method == "POST":
             raise Http404
-        context = {"kinds": ConnectorKind.choices, "may_configure": may}
+        context = {"kinds": [about_kind(each) for each in ConnectorKind.values], "may_configure": may}
         return render(request, "evidence/choose_kind.html", context)
     form = ConnectorForm(kind, request.POST if request.method == "POST" else None)
     if form.is_bound and form.is_valid():
@@ -69,7 +69,7 @@ def create(request: HttpRequest) -> HttpResponse:
         else:
             messages.success(request, _("%(name)s was set up. Test the connection next.") % {"name": made.name})
             return redirect("evidence:connector", pk=made.pk)
-    return _form(request, form, _("Set up a connector"), _("Set up this connector"))
+    return _form(request, form, _("Set up a connector"), _("Set up this connector"), about=about_kind(kind))
 
 
 @require_safe
@@ -129,13 +129,19 @@ def disable(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 
 
 def _form(
-    request: HttpRequest, form: forms.Form, title: str, label: str, connector: Connector | None = None
+    request: HttpRequest,
+    form: forms.Form,
+    title: str,
+    label: str,
+    connector: Connector | None = None,
+    about: dict[str, Any] | None = None,
 ) -> HttpResponse:
     context: dict[str, Any] = {
         "form": form,
         "title": title,
         "label": label,
         "connector": connector,
+        "about": about or (about_kind(connector.kind) if connector else None),
         "may_configure": policies.may_configure_connectors(actor_of(request)),
     }
     return render(request, "evidence/form.html", context, status=422 if form.is_bound else 200)

@@ -10,6 +10,7 @@ from evidence import policies
 from evidence.actions.connectors import secret_names
 from evidence.choices import ConnectorKind, Dimension, Direction, SyncState
 from evidence.configuring import plain_fields, secret_fields
+from evidence.connectors.registry import connector as connector_of
 from evidence.forms import upload_form
 from evidence.models import Connector, SyncRun
 from evidence.querysets import sync_runs
@@ -17,6 +18,23 @@ from evidence.sealing import SealBroken
 from portal.actors import Actor
 
 RUNS = 50
+
+
+def about_kind(kind: str) -> dict[str, Any]:
+    """What a kind of source is, what it brings and how reading it was verified."""
+    found = connector_of(kind)
+    proofs = {
+        "run": _("Against the running system"),
+        "specification": _("By its specification"),
+        "documentation": _("By its documentation"),
+    }
+    return {
+        "kind": kind,
+        "label": ConnectorKind(kind).label,
+        "summary": found.summary,
+        "proof": proofs[found.proof.kind],
+        "proof_words": found.proof.words,
+    }
 
 
 def ticks_of(runs: Iterable[SyncRun]) -> list[dict[str, Any]]:
@@ -54,6 +72,8 @@ def connector_context(actor: Actor, connector: Connector, **more: Any) -> dict[s
     may_read = policies.may_upload(actor, connector) if by_file else policies.may_sync(actor, connector)
     return {
         "connector": connector,
+        "about": about_kind(connector.kind),
+        "reads_scores": connector_of(connector.kind).reads_scores,
         "facts": _facts(connector, by_file),
         "by_file": by_file,
         "mapping": [_mapping_words(row) for row in connector.dimension_mapping],
@@ -75,7 +95,8 @@ def verdict_of(run: SyncRun) -> str:
 
 
 def _facts(connector: Connector, by_file: bool) -> list[dict[str, Any]]:
-    facts = [{"label": _("Kind"), "value": ConnectorKind(connector.kind).label}]
+    about = about_kind(connector.kind)
+    facts = [{"label": _("Kind"), "value": about["label"]}, {"label": _("Verified"), "value": about["proof"]}]
     for field in plain_fields(connector.kind):
         value = connector.config.get(field.name)
         if value not in (None, "", []):

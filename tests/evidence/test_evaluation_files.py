@@ -15,9 +15,9 @@ from evidence.actions import synchronisation, syncs
 from evidence.actions.connectors import change_connector, create_connector
 from evidence.actions.evaluation_files import record_evaluation_file
 from evidence.actions.previews import preview
-from evidence.files import path_of
 from evidence.models import Connector, EvaluationRun, SyncRun
 from portal.access import Refused
+from portal.files import path_of
 from tests.cast import PASSWORD, Cast
 from tests.evidence.connectors.files import PAYLOADS, mapped
 from tests.evidence.scenes import counted, version_of

@@ -6,23 +6,19 @@ with running(tmp_path) as mlflow:
     internal hosts: mlflow.endpoint
 """
 
-import os
-import signal
-import socket
 import subprocess
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
-
 from tests.systems.environments import HERE, environment
+from tests.systems.processes import await_answer, clean_environment, end, free_port
 
 EXPERIMENT = "gatehouse/policy-assistant"
 START_SECONDS = 120
 SCRIPT_SECONDS = 180
+QUIET = {"MLFLOW_DISABLE_TELEMETRY": "true", "GIT_PYTHON_REFRESH": "quiet"}
 
 
 @dataclass(frozen=True)
@@ -54,7 +50,7 @@ class MlflowServer:
     def _script(self, *arguments: str) -> str:
         done = subprocess.run(
             [str(self.python), str(HERE / "mlflow_seed.py"), "--url", self.url, "--experiment", EXPERIMENT, *arguments],
-            env=_environment(),
+            env=clean_environment(**QUIET),
             cwd=self.folder,
             capture_output=True,
             text=True,
@@ -70,7 +66,7 @@ class MlflowServer:
 def running(folder: Path) -> Iterator[MlflowServer]:
     """MLflow with a SQLite store in `folder`, on a free port of loopback; ended with everything it started."""
     place = environment("mlflow")
-    port = _free_port()
+    port = free_port()
     command = [
         str(place / "bin" / "python"), "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port),
         "--workers", "1", "--backend-store-uri", f"sqlite:///{folder / 'mlflow.db'}",
@@ -79,53 +75,11 @@ def running(folder: Path) -> Iterator[MlflowServer]:
     log = folder / "server.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
-            command, env=_environment(), cwd=folder, stdout=output, stderr=output, start_new_session=True
+            command, env=clean_environment(**QUIET), cwd=folder, stdout=output, stderr=output, start_new_session=True
         )
         try:
             server = MlflowServer(f"http://127.0.0.1:{port}", port, place / "bin" / "python", folder)
-            _await(server, process, log)
+            await_answer(f"{server.url}/health", process, log, START_SECONDS)
             yield server
         finally:
-            _end(process)
-
-
-def _await(server: MlflowServer, process: subprocess.Popen[bytes], log: Path) -> None:
-    ends = time.monotonic() + START_SECONDS
-    while time.monotonic() < ends and process.poll() is None:
-        try:
-            if httpx.get(f"{server.url}/health", timeout=2, trust_env=False).status_code == 200:
-                return
-        except httpx.HTTPError:
-            time.sleep(0.3)
-    raise RuntimeError(f"MLflow did not start:\n{log.read_text(errors='replace')[-4000:]}")
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """The server leads a session of its own, so its group holds what it started and nothing else."""
-    for sign in (signal.SIGTERM, signal.SIGKILL):
-        try:
-            os.killpg(process.pid, sign)
-        except ProcessLookupError:
-            break
-        try:
-            process.wait(15)
-        except subprocess.TimeoutExpired:
-            continue
-    process.wait(15)
-
-
-def _environment() -> dict[str, str]:
-    """No telemetry, no proxies, nothing of the portal's own environment."""
-    kept = {name: os.environ[name] for name in ("PATH", "LANG", "TMPDIR") if name in os.environ}
-    return {
-        **kept,
-        "HOME": os.devnull,
-        "MLFLOW_DISABLE_TELEMETRY": "true",
-        "DO_NOT_TRACK": "1",
-        "GIT_PYTHON_REFRESH": "quiet",
-    }
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
+            end(process)

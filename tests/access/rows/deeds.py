@@ -1,6 +1,7 @@
 """Verbs with all they need, on things that are there, so that only the person decides. The matrix takes each back."""
 
 import json
+import time
 from typing import Any
 
 from tests.access.rows import Row
@@ -137,6 +138,14 @@ EVIDENCE = [
     on_connector("evidence:withdraw-host", 302, "sam", thing="@allowed_host"),
     on_connector("api-connector-sync", 202, "petra", "admin", "ingest"),
     by_api("api-evaluation-runs", {}, RUN, 201, "dev", *MACHINES),
+    Row(
+        "api-litellm-calls",
+        "POST",
+        {},
+        [{"id": "call-1", "startTime": time.time(), "request_tags": ["use_case:UC-0001"]}],
+        dict.fromkeys(SEERS, 403) | dict.fromkeys(("dev", "otto", *MACHINES), 200),
+        anonymous=401,
+    ),
     Row(
         "api-usage-records",
         "POST",

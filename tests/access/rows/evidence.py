@@ -75,6 +75,7 @@ ROWS: list[Row] = [
     api("api-evaluation-run", "GET", 404, kwargs=NO_ID),
     api("api-usage-records", "GET", 200),
     api("api-usage-records", "POST", 400, data=[]),
+    api("api-litellm-calls", "POST", 400, data=[]),
     api("api-connectors", "GET", 404, allowed={**inside(), "ingest": 200}),
     api("api-connectors", "POST", 404, data={}, allowed={**inside(400), "ingest": 400}),
     api("api-connector-sync", "POST", 404, kwargs=NO_ID, data={}),

@@ -10,7 +10,6 @@ from evidence.connectors.base import Batch, Session
 from evidence.connectors.errors import SchemaError
 from evidence.connectors.mlflow import MlflowConnector
 from evidence.connectors.mlflow_rows import RunReader
-from evidence.connectors.registry import CONNECTORS, connector
 from evidence.connectors.transport import Limits, Transport
 from evidence.readings import EvaluationRunReading
 from tests.evidence.connectors.answers import Mlflow, captured
@@ -236,12 +235,3 @@ def test_basic_and_bearer_credentials_become_headers(config: Any, secrets: Any, 
 
 def test_secrets_do_not_show_in_a_session_s_own_words() -> None:
     assert "s3cret" not in repr(Session(secrets={"token": "s3cret"}))
-
-
-def test_the_registry_knows_every_kind() -> None:
-    assert set(CONNECTORS) == {"mlflow", "focus_file", "evaluation_file"}
-    for kind in CONNECTORS:
-        assert connector(kind).kind == kind
-        assert all(entry.label and entry.help for entry in connector(kind).config_schema)
-    with pytest.raises(LookupError, match="only: evaluation_file, focus_file, mlflow"):
-        connector("phoenix")
