@@ -17,7 +17,7 @@ from tests.usecases.scenes import cleared, source_of, submitted
 from usecases.actions.checklists import confirm_item
 from usecases.actions.data_sources import approve_data_use, request_data_use
 from usecases.actions.versions import declare_version
-from usecases.models import DataSource
+from usecases.models import Component, DataSource
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,7 @@ class Scene:
     def pages(self) -> dict[str, list[str]]:
         """Every main page, by who visits it; "" is nobody."""
         source = DataSource.objects.order_by("id")[0]
+        components = [Component.objects.filter(kind=kind).order_by("id")[0] for kind in ("model", "prompt")]
         under_way, live = f"/use-cases/{self.reference}/", f"/use-cases/{self.standing.use_case.reference}/"
         tabs = (
             "",
@@ -61,6 +62,8 @@ class Scene:
                 "/", "/connectors/", "/connectors/new/", f"/connectors/{self.connector.pk}/",
                 f"/connectors/{self.connector.pk}/mapping/",
                 f"/connectors/{self.connector.pk}/runs/{self.sync_run.pk}/",
+                "/components/", "/components/new/", *(each.get_absolute_url() for each in components),
+                f"{components[0].get_absolute_url()}edit/",
             ],
             "sam": ["/connectors/allowed-hosts/", f"{under_way}releases/1/"],
             "arno": ["/data-sources/new/"],
