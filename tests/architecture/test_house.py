@@ -24,11 +24,12 @@ ROOMS = {
 OWN_ROOMS = {
     "portal": {
         "access", "actors", "audit", "celery", "checks", "context", "embedded", "env", "errors", "finders", "handover",
-        "htmx", "http", "identifiers", "logs", "middleware", "privileges", "settings", "sso", "trail", "triggers",
-        "wsgi",
+        "history", "htmx", "http", "identifiers", "logs", "middleware", "privileges", "settings", "sso", "trail",
+        "triggers", "wsgi",
     },
     "usecases": {
         "classification", "risk_scheme", "manifests",  # pure: tiers and the method behind them, canonical manifests
+        "changes", "history", "moments",  # reading: what it was, when it changed, and how that reads
         "checklists", "questionnaires", "reviews", "next_steps", "prompts",  # reading: what is so, for the rooms above
     },
     "evidence": {

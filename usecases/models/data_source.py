@@ -3,6 +3,7 @@
 from django.db import models
 from django.db.models import F, Q
 
+from portal.history import tracked
 from portal.models import Audited, BusinessUnit, User
 from portal.triggers import follows, frozen
 from usecases.choices import DataClass, DataUseState
@@ -11,6 +12,7 @@ from usecases.models.use_case import UseCase
 from usecases.querysets import DataSourceQuerySet
 
 
+@tracked()
 class DataSource(Audited):
     name = models.CharField(max_length=160)
     system = models.CharField(max_length=160)
@@ -40,6 +42,7 @@ class DataSource(Audited):
         return self.name
 
 
+@tracked(parent="use_case")
 class DataUse(Audited):
     """What one use case may do with one source, and whether the source's owner agreed."""
 
