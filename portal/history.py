@@ -81,9 +81,9 @@ class Recorder(pgtrigger.Trigger):
     def get_columns(self) -> list[str]:
         tracked: Any = self.event_model
         names = {field.name for field in tracked.pgh_tracked_model._meta.fields}
-        return [field.column for field in self.event_model._meta.fields if field.name in names]
+        return [str(field.column) for field in self.event_model._meta.fields if field.name in names]
 
-    def get_func(self, model: type[models.Model]) -> str:
+    def get_func(self, model: Any) -> str:
         columns = self.get_columns()
         row, source = {
             "insert": ("added", " FROM added"),
@@ -100,7 +100,7 @@ class Recorder(pgtrigger.Trigger):
         # Names of our own models' tables and columns.
         return f'INSERT INTO public."{table}" ({names}) SELECT {", ".join(values.values())}{source}; RETURN NULL;'  # nosec B608
 
-    def compile(self, model: type[models.Model]) -> pgtrigger.compiler.Trigger:
+    def compile(self, model: Any) -> pgtrigger.compiler.Trigger:
         sql = RecorderSql(
             pgid=self.get_pgid(model),
             func=self.get_func(model),
@@ -126,11 +126,7 @@ class Tracker(pghistory.RowEvent):
             operation=self.operation,
             when=pgtrigger.After,
             level=pgtrigger.Row if operation == "update" else pgtrigger.Statement,
-            referencing={
-                "insert": pgtrigger.Referencing(new="added"),
-                "update": None,
-                "delete": pgtrigger.Referencing(old="removed"),
-            }[operation],
+            referencing=_ROWS.get(operation),
         )
         recorder.event_model = event_model
         if operation == "update":
@@ -159,7 +155,7 @@ def tracked(
             fields=fields,
             exclude=None if fields else ["audit_rev", *exclude],
             obj_field=pghistory.ObjForeignKey(related_name="+", db_index=False),
-            context_field=None,
+            context_field=None,  # type: ignore[arg-type] # the sentence of the same transaction is the context
             base_model=FieldEvent,
             model_name=f"{model.__name__}History",
             meta={"db_table": f"{table}_history", "indexes": indexes, "triggers": append_only()},
@@ -193,6 +189,10 @@ def _first_lines(model: Any, history: Any) -> str:
 
 
 BASELINE = "baseline"
+_ROWS = {
+    "insert": pgtrigger.Referencing(new="added"),  # type: ignore[no-untyped-call]
+    "delete": pgtrigger.Referencing(old="removed"),  # type: ignore[no-untyped-call]
+}
 _OPERATIONS = (
     ("insert", pgtrigger.Insert, "NEW"),
     ("update", pgtrigger.Update, "NEW"),

@@ -157,7 +157,9 @@ def names_in(rows: Iterable[Row]) -> dict[str, str]:
         model._default_manager.filter(pk__in=found)
         .order_by()
         .annotate(
-            key=Concat(Value("part:" if model is Permission else ""), Cast("pk", TextField())),
+            key=Concat(
+                Value("part:" if model is Permission else "", output_field=TextField()), Cast("pk", TextField())
+            ),
             words=Cast("codename" if model is Permission else "name", TextField()),
         )
         .values_list("key", "words")
@@ -172,7 +174,8 @@ def changes_in(row: Row, names: Mapping[str, str]) -> list[Change]:
     thing, subject = BY_KEY[row.thing], _subject(row, names)
     if row.label == "update":
         held = row.before or {}
-        told = [column for column in row.row if column in held and column not in UNSAID]
+        ordered = [*thing.fields, *(column for column in row.row if column not in thing.fields)]
+        told = [column for column in ordered if column in held and column not in UNSAID]
         pairs = [(column, held[column], row.row[column]) for column in told]
     else:
         told = [column for column in thing.fields if row.row.get(column) not in (None, "", False)]

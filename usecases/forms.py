@@ -1,7 +1,7 @@
 """What people type on the register's pages, bounded as the tables are."""
 
 import json
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.core.exceptions import ValidationError
@@ -11,7 +11,9 @@ from django.utils.translation import gettext_lazy as _
 from portal.access import unit_paths_with
 from portal.actors import Actor
 from portal.models import BusinessUnit, User
+from usecases.changes import fields as changed_fields
 from usecases.choices import DataClass, Pattern, Stage, TeamRole, Tier
+from usecases.history import KINDS
 from usecases.models import DataSource
 
 MAX_TEXT = 4000
@@ -38,6 +40,23 @@ def blame(form: forms.Form, error: ValidationError) -> None:
     for field, messages in error.message_dict.items():
         for message in messages:
             form.add_error(field if field in form.fields else None, message)
+
+
+class HistoryForm(forms.Form):
+    """What part of a history is shown; everything empty shows all of it."""
+
+    who = forms.CharField(
+        label=_("By"),
+        max_length=80,
+        required=False,
+        widget=forms.TextInput(attrs={"type": "search", "placeholder": _("Part of a name")}),
+    )
+    kind = forms.ChoiceField(label=_("About"), choices=[("", _("Everything")), *KINDS], required=False)
+    field = forms.ChoiceField(label=_("Field"), required=False)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        cast(forms.ChoiceField, self.fields["field"]).choices = [("", _("Any")), *changed_fields()]
 
 
 class DescriptionForm(forms.Form):

@@ -14,6 +14,7 @@ from typing import Any
 from django.db import connection
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as lazy
 
 from portal.history import BASELINE
 from portal.models import AuditEvent
@@ -26,6 +27,16 @@ PAGE = 40
 LONGEST_TRANSACTION = timedelta(hours=1)
 MOST_CHANGES = 2000
 DATABASE = "database"
+# First words of the actions that a use case's trail tells, as they are chosen from.
+KINDS = [
+    *((thing.key, thing.label) for thing in THINGS),
+    ("answer", lazy("Discovery answers")),
+    ("system_version", lazy("Versions")),
+    ("evaluation_run", lazy("Evaluation runs")),
+    ("usage", lazy("Usage")),
+    ("release", lazy("Releases")),
+    ("decision", lazy("Decisions")),
+]
 _FIRST_ID = uuid.UUID(int=0)
 
 # Names of our own tables and columns.
@@ -159,7 +170,9 @@ def _told(
     for found in groups.values():
         changes = [change for _event, row in reversed(found) for change in changes_in(row, names)]
         event_id, row = found[0]
-        entries.append(Entry(row.at, _without_words(row, lines.get(event_id) if event_id else None), row.thing, changes))
+        entries.append(
+            Entry(row.at, _without_words(row, lines.get(event_id) if event_id else None), row.thing, changes)
+        )
     return entries
 
 
@@ -221,4 +234,3 @@ def _parsed(rows: Iterable[Sequence[Any]]) -> Iterable[list[Any]]:
     """Django leaves jsonb of raw statements as text."""
     for row in rows:
         yield [json.loads(value) if index > 6 and isinstance(value, str) else value for index, value in enumerate(row)]
-

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from usecases.views import checklist, data, discovery, register, risk, use_case, versions
+from usecases.views import checklist, data, discovery, past, register, risk, use_case, versions
 
 app_name = "usecases"
 urlpatterns = [
@@ -14,7 +14,7 @@ urlpatterns = [
     path("use-cases/<str:reference>/stop/", use_case.stop, name="stop"),
     path("use-cases/<str:reference>/team/add/", use_case.add_team_member, name="add-to-team"),
     path("use-cases/<str:reference>/team/remove/", use_case.remove_team_member, name="remove-from-team"),
-    path("use-cases/<str:reference>/history/", use_case.history, name="history"),
+    path("use-cases/<str:reference>/history/", past.history, name="history"),
     path("use-cases/<str:reference>/discovery/", discovery.discovery, name="discovery"),
     path("use-cases/<str:reference>/discovery/<slug:question>/", discovery.answer, name="answer"),
     path("use-cases/<str:reference>/data/", data.data, name="data"),

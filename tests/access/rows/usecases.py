@@ -94,7 +94,7 @@ ROWS: list[Row] = [
     api("data-sources", {}, "POST", {}, others=400),
     *(
         api(name, CASE, "GET", machines_too(200))
-        for name in ("use-case", "versions", "answers", "data-uses", "checklist", "risk-reviews")
+        for name in ("use-case", "history", "versions", "answers", "data-uses", "checklist", "risk-reviews")
     ),
     api("version", NUMBER, "GET", machines_too(200)),
     api("use-case", CASE, "PATCH", machines_too(403, **only(EDITORS, 200)), {"title": "Refunds"}),
