@@ -388,6 +388,7 @@ USE_CASE_TABS = [
     ("Versions", "usecases:versions"),
     ("Evidence", "evidence:use-case"),
     ("Releases", "approvals:releases"),
+    ("Discussion", "usecases:discussion"),
     ("History", "usecases:history"),
 ]
 USE_CASE_PANELS = ["approvals:panel", "evidence:panel"]

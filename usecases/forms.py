@@ -59,6 +59,14 @@ class HistoryForm(forms.Form):
         cast(forms.ChoiceField, self.fields["field"]).choices = [("", _("Any")), *changed_fields()]
 
 
+class CommentForm(forms.Form):
+    """Something to say; `@name` mentions somebody."""
+
+    text = text_field(
+        _("Comment"), help_text=_("Plain text. Write @ and a sign-in name to tell somebody who may see this.")
+    )
+
+
 class DescriptionForm(forms.Form):
     """What a use case is, in the words of who wants it."""
 

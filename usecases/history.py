@@ -36,6 +36,7 @@ KINDS = [
     ("usage", lazy("Usage")),
     ("release", lazy("Releases")),
     ("decision", lazy("Decisions")),
+    ("comment", lazy("Comments")),
 ]
 _FIRST_ID = uuid.UUID(int=0)
 

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from usecases.views import checklist, data, discovery, past, register, risk, use_case, versions
+from usecases.views import checklist, data, discovery, discussion, past, register, risk, use_case, versions
 
 app_name = "usecases"
 urlpatterns = [
@@ -15,6 +15,10 @@ urlpatterns = [
     path("use-cases/<str:reference>/team/add/", use_case.add_team_member, name="add-to-team"),
     path("use-cases/<str:reference>/team/remove/", use_case.remove_team_member, name="remove-from-team"),
     path("use-cases/<str:reference>/history/", past.history, name="history"),
+    path("use-cases/<str:reference>/discussion/", discussion.discussion, name="discussion"),
+    path("use-cases/<str:reference>/discussion/people/", discussion.mentionable, name="mentionable"),
+    path("use-cases/<str:reference>/discussion/<uuid:pk>/edit/", discussion.edit, name="edit-comment"),
+    path("use-cases/<str:reference>/discussion/<uuid:pk>/withdraw/", discussion.withdraw, name="withdraw-comment"),
     path("use-cases/<str:reference>/discovery/", discovery.discovery, name="discovery"),
     path("use-cases/<str:reference>/discovery/<slug:question>/", discovery.answer, name="answer"),
     path("use-cases/<str:reference>/data/", data.data, name="data"),

@@ -3,9 +3,10 @@ import { autosave } from "./autosave.js";
 import { copying } from "./copy.js";
 import { dialogs } from "./dialogs.js";
 import { keys } from "./keys.js";
+import { mentions } from "./mentions.js";
 import { requests } from "./requests.js";
 import { scheme } from "./scheme-switch.js";
 import { tabs } from "./tabs.js";
 import { toasts } from "./toasts.js";
 
-for (const start of [requests, toasts, dialogs, copying, scheme, keys, autosave, tabs]) start();
+for (const start of [requests, toasts, dialogs, copying, scheme, keys, autosave, tabs, mentions]) start();

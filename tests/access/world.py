@@ -41,6 +41,7 @@ from tests.evidence.scenes import case, recorded, usage, version_of
 from tests.usecases.scenes import MODERATE, cleared, registered, source_of
 from usecases.actions.data_sources import request_data_use
 from usecases.actions.discovery import answer_question
+from usecases.actions.discussion import comment_on
 from usecases.actions.registration import edit_use_case
 from usecases.actions.risk_reviews import conclude_risk_review, submit_risk_review
 
@@ -148,8 +149,9 @@ def _first(world: World) -> None:
     record_usage(actor=cast.actor("ingest"), readings=[usage()], source="push:test", resolve=lambda _reading: about)
     release = propose_release(actor=cast.actor("dev"), use_case=use_case, version=version, environment="test")
     _keep(world, data_use=use, data_source=source, run=run, release=release, notice=Notice.objects.first())
+    comment = comment_on(actor=cast.actor("olivia"), use_case=use_case, text="Who tries it first?").comment
     spare = source_of(cast, name="Tariffs of last year")
-    _keep(world, version=version, unit=use_case.unit, spare_source=spare)
+    _keep(world, version=version, unit=use_case.unit, spare_source=spare, comment=comment)
     world.pks["digest"] = version.digest
 
 

@@ -13,7 +13,6 @@ from portal.api.authentication import actor_of
 from portal.errors import Problem
 from usecases.api.serializers import Named, UseCaseOut
 from usecases.changes import fields
-from usecases.choices import DataUseState, TeamRole
 from usecases.history import KINDS, PAGE, Wanted, timeline
 from usecases.models import UseCase
 from usecases.moments import NotKnownThen, as_of, moment_of
@@ -83,12 +82,12 @@ class History(APIView):
 
 class PartThen(serializers.Serializer[Any]):
     person = Named()
-    role = serializers.ChoiceField(choices=TeamRole.choices)
+    role = serializers.CharField()
 
 
 class UseThen(serializers.Serializer[Any]):
     data_source = Named()
-    state = serializers.ChoiceField(choices=DataUseState.choices)
+    state = serializers.CharField()
     purpose = serializers.CharField()
     valid_until = serializers.DateField(allow_null=True)
 

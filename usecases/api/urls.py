@@ -2,12 +2,14 @@
 
 from django.urls import path
 
-from usecases.api import past, use_cases, work
+from usecases.api import discussion, past, use_cases, work
 
 CASE = "use-cases/<str:reference>/"
 urlpatterns = [
     path("use-cases/", use_cases.UseCases.as_view(), name="api-use-cases"),
     path(CASE, use_cases.UseCaseDetail.as_view(), name="api-use-case"),
+    path(f"{CASE}comments/", discussion.Comments.as_view(), name="api-comments"),
+    path(f"{CASE}comments/<uuid:pk>/", discussion.CommentDetail.as_view(), name="api-comment"),
     path(f"{CASE}history/", past.History.as_view(), name="api-history"),
     path(f"{CASE}versions/", use_cases.Versions.as_view(), name="api-versions"),
     path(f"{CASE}versions/<int:number>/", use_cases.VersionDetail.as_view(), name="api-version"),
