@@ -51,6 +51,15 @@ class Snapshot:
     version: SystemVersion | None
     told: dict[str, tuple[str, str]] = field(default_factory=dict)
 
+    @property
+    def known(self) -> list[dict[str, str]]:
+        """What was known, for the page."""
+        return [{"label": _plain(fact.name).capitalize(), "value": fact.statement} for fact in self.facts]
+
+
+def _plain(name: str) -> str:
+    return name.replace("_", " ")
+
 
 def moment_of(text: str) -> datetime:
     """A day (its end, in UTC) or a moment, as ISO 8601. Raises ValidationError for anything else and for the future."""
@@ -182,7 +191,7 @@ def _told(snapshot: Snapshot) -> Iterator[tuple[str, str, str]]:
         )
     for fact in snapshot.facts:
         if fact.name not in (*labels, "owner_named"):
-            yield f"fact.{fact.name}", _("Known"), fact.statement
+            yield f"fact.{fact.name}", _("Known: %(what)s") % {"what": _plain(fact.name)}, fact.statement
     if snapshot.version is not None:
         version = snapshot.version
         yield "version", _("Version"), f"{version.number} · {version.label}"
