@@ -1,6 +1,6 @@
-"""May this actor change people, grants and tokens?"""
+"""May this actor change people, grants and tokens, and who says what?"""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 from portal.access import Reason, Ruling, organisation_capabilities, rule, unless
 from portal.actors import Actor
 from portal.choices import Role
-from portal.models import ApiToken, Grant, ServiceAccount, User
+from portal.models import ApiToken, Comment, Grant, ServiceAccount, User
 from portal.querysets import standing_grants
 
 # Roles that a machine may hold; none of them decides.
@@ -167,3 +167,43 @@ def may_reactivate(actor: Actor, holder: User | ServiceAccount) -> Ruling:
             unless(not holder.is_active, "active", _("This account is switched on already."), conflict=True),
         ]
     )
+
+
+# How long a comment may be edited, and how many one person writes in how long.
+EDITABLE = timedelta(minutes=15)
+MOST_COMMENTS, COMMENTS_WITHIN = 20, timedelta(minutes=10)
+
+
+def may_comment(actor: Actor) -> Ruling:
+    """Whoever sees a thing may talk about it; that they see it is judged by the floor that owns it."""
+    text = _("Comments are written by people, not by machines.")
+    return rule([unless(actor.kind == "person" and actor.person, "not_a_person", text)])
+
+
+def may_comment_again(person: User) -> Ruling:
+    since = timezone.now() - COMMENTS_WITHIN
+    lately = Comment.objects.filter(author=person, written_at__gt=since)[:MOST_COMMENTS].count()
+    text = _("That was a lot in a short time. Wait a few minutes, or put more into one comment.")
+    return rule([unless(lately < MOST_COMMENTS, "too_many_comments", text, conflict=True)])
+
+
+def may_edit_comment(actor: Actor, comment: Comment) -> Ruling:
+    recent = timezone.now() - comment.written_at < EDITABLE
+    return rule(
+        [
+            *_own_comment(actor, comment),
+            unless(recent, "too_late", _("A comment can be edited for 15 minutes. Write another one."), conflict=True),
+        ]
+    )
+
+
+def may_withdraw_comment(actor: Actor, comment: Comment) -> Ruling:
+    return rule(_own_comment(actor, comment))
+
+
+def _own_comment(actor: Actor, comment: Comment) -> list[Reason | None]:
+    standing = comment.withdrawn_at is None
+    return [
+        unless(actor.is_person(comment.author_id), "not_author", _("Only who wrote a comment changes it.")),
+        unless(standing, "withdrawn", _("This comment was withdrawn already."), conflict=True),
+    ]

@@ -3,8 +3,10 @@
 from datetime import timedelta
 from pathlib import Path
 
+import pghistory
 from csp.constants import NONE, SELF
 from dj_database_url import parse as parse_database_url
+from django.db.models import DO_NOTHING
 
 from portal import logs
 from portal.composition import PALETTE, USE_CASE_FILTERS, USE_CASE_LATENESS  # noqa: F401 - settings
@@ -36,6 +38,7 @@ INSTALLED_APPS = [
     "django.contrib.postgres",
     "django.contrib.humanize",
     "pgtrigger",
+    "pghistory",
     "guardian",
     "axes",
     "rest_framework",
@@ -121,6 +124,8 @@ DATABASES = {
 if _owner_url := text("DATABASE_OWNER_URL"):
     DATABASES["owner"] = _database("DATABASE_OWNER_URL", _owner_url, pooled=False)
     DATABASES["owner"]["OPTIONS"] = {"options": "-c lock_timeout=2s"}
+# A history row names what its row named, without holding on to it: it outlives both.
+PGHISTORY_FOREIGN_KEY_FIELD = pghistory.ForeignKey(db_index=False, db_constraint=False, on_delete=DO_NOTHING)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- Cache, broker, workers -----------------------------------------------------------------------------------------
@@ -417,6 +422,7 @@ USE_CASE_TABS = [
     ("Versions", "usecases:versions"),
     ("Evidence", "evidence:use-case"),
     ("Releases", "approvals:releases"),
+    ("Discussion", "usecases:discussion"),
     ("History", "usecases:history"),
 ]
 # What the floors above know of a component of this kind; an empty kind stands for every one.

@@ -101,7 +101,7 @@ def newest_first(events: QuerySet[AuditEvent], before: str, size: int) -> tuple[
     Raises BadRequest for a key that no page of ours handed out.
     """
     if before:
-        at, pk = _place(before)
+        at, pk = place(before)
         events = events.filter(recorded_at__lte=at).exclude(recorded_at=at, id__gte=pk)
     rows = list(events.order_by("-recorded_at", "-id")[: size + 1])
     more = len(rows) > size
@@ -109,7 +109,8 @@ def newest_first(events: QuerySet[AuditEvent], before: str, size: int) -> tuple[
     return rows, f"{rows[-1].recorded_at.isoformat()}_{rows[-1].pk}" if more else ""
 
 
-def _place(key: str) -> tuple[datetime, uuid.UUID]:
+def place(key: str) -> tuple[datetime, uuid.UUID]:
+    """The moment and the event that a page's key names."""
     try:
         moment, _bar, event_id = key.partition("_")
         at, pk = datetime.fromisoformat(moment), uuid.UUID(event_id)

@@ -1,7 +1,7 @@
 """What people type on the register's pages, bounded as the tables are."""
 
 import json
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.core.exceptions import ValidationError
@@ -14,9 +14,11 @@ from portal.access import unit_paths_with
 from portal.actors import Actor
 from portal.api.parsers import loads
 from portal.models import BusinessUnit, User
+from usecases.changes import fields as changed_fields
 from usecases.choices import ComponentKind, Modality, Pattern, Sharing, TeamRole, Tier
 from usecases.finding.filters import MAX_VALUES, MAX_WORDS, Filter, filters
 from usecases.finding.query import COLUMNS, Query
+from usecases.history import KINDS
 from usecases.models import Component
 from usecases.models.use_case import MAX_TAG, MAX_TAGS
 
@@ -44,6 +46,31 @@ def blame(form: forms.Form, error: ValidationError) -> None:
     for field, messages in error.message_dict.items():
         for message in messages:
             form.add_error(field if field in form.fields else None, message)
+
+
+class HistoryForm(forms.Form):
+    """What part of a history is shown; everything empty shows all of it."""
+
+    who = forms.CharField(
+        label=_("By"),
+        max_length=80,
+        required=False,
+        widget=forms.TextInput(attrs={"type": "search", "placeholder": _("Part of a name")}),
+    )
+    kind = forms.ChoiceField(label=_("About"), choices=[("", _("Everything")), *KINDS], required=False)
+    field = forms.ChoiceField(label=_("Field"), required=False)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        cast(forms.ChoiceField, self.fields["field"]).choices = [("", _("Any")), *changed_fields()]
+
+
+class CommentForm(forms.Form):
+    """Something to say; `@name` mentions somebody."""
+
+    text = text_field(
+        _("Comment"), help_text=_("Plain text. Write @ and a sign-in name to tell somebody who may see this.")
+    )
 
 
 class DescriptionForm(forms.Form):

@@ -17,9 +17,10 @@ from django.db.models import Exists, OuterRef, Q
 from django.db.models.expressions import RawSQL
 from django.http import Http404
 
-from portal.access import capabilities_anywhere, unit_paths_with
+from portal.access import CAPABILITIES, capabilities_anywhere, unit_paths_with
 from portal.actors import Actor
 from portal.models import User
+from portal.querysets import standing_grants
 from usecases.choices import OWNERSHIP, RequestState, Stage
 
 if TYPE_CHECKING:
@@ -165,6 +166,20 @@ class UseCaseQuerySet(models.QuerySet["UseCase"]):
     def lock(self, use_case: "UseCase") -> "UseCase":
         """The same use case, read anew and locked until the verb's transaction ends."""
         return self.select_for_update(of=("self",)).select_related("unit", "owner").get(pk=use_case.pk)
+
+
+def people_who_see(use_case: "UseCase") -> models.QuerySet[User]:
+    """Everybody who may see this use case now: the same rule as `visible_to`, asked from the other side."""
+    needed = "see_restricted" if use_case.restricted else "view"
+    roles = [role for role, able in CAPABILITIES.items() if needed in able]
+    above = [uuid.UUID(part) for part in use_case.unit.path.split(".") if part]
+    grants = standing_grants().filter(Q(unit__isnull=True) | Q(unit_id__in=above), role__in=roles).order_by()
+    # By name: models stand on this room.
+    team = apps.get_model("usecases", "UseCaseUserPermission")._default_manager.filter(content_object_id=use_case.pk)
+    seers = Q(pk__in=grants.filter(person__isnull=False).values("person_id"))
+    seers |= Q(pk__in=team.values("user_id"))
+    seers |= Q(pk__in=User.groups.through.objects.filter(group__in=grants.values("group_id")).values("user_id"))
+    return User.objects.filter(seers, is_active=True)
 
 
 class DataSourceQuerySet(models.QuerySet["DataSource"]):

@@ -2,6 +2,7 @@
 
 from portal.models.access import Grant
 from portal.models.audit import Audited, AuditEvent, AuditPending, AuditPersonalData
+from portal.models.comments import Comment, CommentRevision
 from portal.models.machines import ApiToken, Heartbeat, IdempotencyKey, ServiceAccount
 from portal.models.messages import Notice, OutboxMessage
 from portal.models.people import BusinessUnit, Identity, User
@@ -13,6 +14,8 @@ __all__ = [
     "AuditPersonalData",
     "Audited",
     "BusinessUnit",
+    "Comment",
+    "CommentRevision",
     "Grant",
     "Heartbeat",
     "IdempotencyKey",

@@ -5,11 +5,13 @@ from django.db import models
 from django.db.models import F, Q
 
 from portal.choices import Role
+from portal.history import tracked
 from portal.models.audit import Audited
 from portal.models.machines import ServiceAccount
 from portal.models.people import BusinessUnit, User
 
 
+@tracked()
 class Grant(Audited):
     """A role in a scope: the organisation (no unit) or a business unit and all below it.
 

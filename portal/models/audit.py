@@ -10,6 +10,7 @@ from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.db.models.functions import Cast
 
+from portal.history import this_transaction
 from portal.identifiers import uuid7
 from portal.triggers import append_only
 
@@ -38,6 +39,8 @@ class AuditEvent(models.Model):
     # Which use case's page tells it; null for the portal's own matters. Copied out of the text for visibility.
     use_case_id = models.UUIDField(null=True)
     references = ArrayField(models.TextField(), default=list)
+    # The same key as on the field changes of this transaction; empty for what was told before they were kept.
+    transaction = models.TextField(db_default=this_transaction())
     recorded_at = models.DateTimeField(
         db_default=models.Func(function="clock_timestamp", output_field=models.DateTimeField())
     )

@@ -8,6 +8,7 @@ from django.db.models import Q
 from django.db.models.functions import Lower
 from django.utils.translation import gettext_lazy as _
 
+from portal.history import tracked
 from portal.identifiers import uuid7
 from portal.models.audit import Audited
 
@@ -43,6 +44,8 @@ class UserManager(BaseUserManager["User"]):
         return self.get(username__iexact=username)
 
 
+# Names and addresses are personal data and stay where they can be erased.
+@tracked(fields=["unit", "is_active"])
 class User(AbstractBaseUser, PermissionsMixin, Audited):
     """A person. The local name and password are for the demo and for break-glass; everyone else signs in by OIDC."""
 

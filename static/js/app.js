@@ -3,6 +3,7 @@ import { autosave } from "./autosave.js";
 import { copying } from "./copy.js";
 import { dialogs } from "./dialogs.js";
 import { keys } from "./keys.js";
+import { mentions } from "./mentions.js";
 import { palette } from "./palette.js";
 import { requests } from "./requests.js";
 import { rowKeys } from "./rows.js";
@@ -10,4 +11,4 @@ import { scheme } from "./scheme-switch.js";
 import { tabs } from "./tabs.js";
 import { toasts } from "./toasts.js";
 
-for (const start of [requests, toasts, dialogs, copying, scheme, keys, autosave, tabs, palette, rowKeys]) start();
+for (const start of [requests, toasts, dialogs, copying, scheme, keys, autosave, tabs, mentions, palette, rowKeys]) start();

@@ -42,6 +42,7 @@ from tests.usecases.scenes import MODERATE, cleared, registered, source_of
 from usecases.actions.components import catalogue_component, set_retirement
 from usecases.actions.data_sources import approve_data_use, request_data_use
 from usecases.actions.discovery import answer_question
+from usecases.actions.discussion import comment_on
 from usecases.actions.documents import add_document
 from usecases.actions.registration import edit_use_case
 from usecases.actions.retirements import review_retirements
@@ -158,10 +159,11 @@ def _first(world: World) -> None:
     record_usage(actor=cast.actor("ingest"), readings=[usage()], source="push:test", resolve=lambda _reading: about)
     release = propose_release(actor=cast.actor("dev"), use_case=use_case, version=version, environment="test")
     _keep(world, data_use=use, data_source=source, run=run, release=release, notice=Notice.objects.first())
+    comment = comment_on(actor=cast.actor("olivia"), use_case=use_case, text="Who tries it first?").comment
     spare = source_of(cast, name="Tariffs of last year")
     _components(world, version)
     join = request_to_join(actor=cast.actor("dev"), use_case=use_case, role="engineering", message="I build it.")
-    _keep(world, version=version, unit=use_case.unit, spare_source=spare, join=join)
+    _keep(world, version=version, unit=use_case.unit, spare_source=spare, join=join, comment=comment)
     world.pks["digest"] = version.digest
     wanted = {"stage": ["pilot"], "sort": ["title"]}
     shared = save_view(actor=cast.actor("olivia"), name="Pilots", wanted=wanted, sharing="everybody")

@@ -24,7 +24,7 @@ ROOMS = {
 OWN_ROOMS = {
     "portal": {
         "access", "actors", "audit", "celery", "checks", "composition", "context", "embedded", "env", "errors",
-        "files", "finders", "form_renderer", "handover", "htmx", "http", "identifiers", "leaving", "logs",
+        "files", "finders", "form_renderer", "handover", "history", "htmx", "http", "identifiers", "leaving", "logs",
         "middleware", "navigation", "palette", "privileges", "settings", "sso", "trail", "triggers", "wsgi",
     },
     "usecases": {
@@ -34,6 +34,7 @@ OWN_ROOMS = {
         "validity", "file_types",  # pure: how long something counts, what a file's bytes are
         "data_approvals", "documents",  # reading: what speaks against building on data, finding
         "data_policies", "data_forms",  # the policies and forms about data: the other half of either
+        "changes", "history", "moments",  # reading: what it was, when it changed, and how that reads
         "checklists", "questionnaires", "reviews", "next_steps", "prompts",  # reading: what is so, for the rooms above
         "owners", "duplicates",  # reading, too: who answers for what, and what is registered already
         "stewardship",  # policies of handing over and of joining a team

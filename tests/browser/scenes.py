@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from django.utils import timezone
+
 from approvals.actions.releases import propose_release
 from approvals.models import Release
 from evidence.actions.connectors import allow_host, create_connector
@@ -16,6 +18,7 @@ from tests.evidence.scenes import case, recorded, usage, version_of
 from tests.usecases.scenes import cleared, source_of, submitted
 from usecases.actions.checklists import confirm_item
 from usecases.actions.data_sources import approve_data_use, request_data_use
+from usecases.actions.discussion import comment_on
 from usecases.actions.versions import declare_version
 from usecases.models import Component, DataSource
 
@@ -31,6 +34,8 @@ class Scene:
     sync_run: SyncRun
     run: EvaluationRun
     cast: Cast
+    # Between registration and the last changes, for a look back.
+    moment: str
 
     def pages(self) -> dict[str, list[str]]:
         """Every main page, by who visits it; "" is nobody."""
@@ -38,18 +43,9 @@ class Scene:
         components = [Component.objects.filter(kind=kind).order_by("id")[0] for kind in ("model", "prompt")]
         under_way, live = f"/use-cases/{self.reference}/", f"/use-cases/{self.standing.use_case.reference}/"
         tabs = (
-            "",
-            "team/",
-            "join/",
-            "discovery/",
-            "data/",
-            "checklist/",
-            "risk/",
-            "versions/",
-            "evidence/",
-            "releases/",
-            "history/",
-        )
+            "", "team/", "join/", "discovery/", "data/", "checklist/", "risk/", "versions/", "evidence/", "releases/",
+            "discussion/", "history/", f"?as_of={self.moment}",
+        )  # fmt: skip
         return {
             "": ["/sign-in/"],
             "olivia": [
@@ -86,6 +82,8 @@ def set_up(cast: Cast) -> Scene:
         )
         if agreed:
             approve_data_use(actor=petra, data_use=use, note="Read only.")
+    comment_on(actor=olivia, use_case=use_case, text="Ready, @rafael?\n\nSee https://example.org/notes first.")
+    moment = timezone.now().strftime("%Y-%m-%dT%H:%M:%S.%fZ")
     confirm_item(actor=olivia, use_case=use_case, item="PC08", evidence="The dashboard is read every Monday.")
     version = version_of(cast, use_case)
     newer = declare_version(
@@ -105,4 +103,4 @@ def set_up(cast: Cast) -> Scene:
     run_sync(run.pk)
     allow_host(actor=cast.actor("sam"), host="10.0.0.7", port=5000, reason="MLflow of the platform team")
     waiting = submitted(cast).use_case.reference
-    return Scene(use_case.reference, waiting, approved(cast), connector, run, newest, cast)
+    return Scene(use_case.reference, waiting, approved(cast), connector, run, newest, cast, moment)

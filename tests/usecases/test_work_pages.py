@@ -349,7 +349,8 @@ def test_the_example_on_the_page_is_a_manifest_that_is_accepted(cast, client_of)
 
 def test_history_tells_every_step_newest_first(cast, client_of):
     use_case = answered(cast, {"reuse": "The connection."})
-    lines = client_of("aud").get(f"/use-cases/{use_case.reference}/history/").context["lines"]
+    entries = client_of("aud").get(f"/use-cases/{use_case.reference}/history/").context["entries"]
+    lines = [entry.line for entry in entries]
     assert [line.action for line in lines] == [
         "answer.saved",
         "use_case.discovery_started",

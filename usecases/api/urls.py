@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from usecases.api import components, data, saved_views, stewardship, use_cases, work
+from usecases.api import components, data, discussion, past, saved_views, stewardship, use_cases, work
 
 CASE = "use-cases/<str:reference>/"
 urlpatterns = [
@@ -13,6 +13,9 @@ urlpatterns = [
     path(f"{CASE}tags/", use_cases.Tags.as_view(), name="api-tags"),
     path("saved-views/", saved_views.SavedViews.as_view(), name="api-saved-views"),
     path("saved-views/<uuid:pk>/", saved_views.SavedViewDetail.as_view(), name="api-saved-view"),
+    path(f"{CASE}comments/", discussion.Comments.as_view(), name="api-comments"),
+    path(f"{CASE}comments/<uuid:pk>/", discussion.CommentDetail.as_view(), name="api-comment"),
+    path(f"{CASE}history/", past.History.as_view(), name="api-history"),
     path(f"{CASE}versions/", use_cases.Versions.as_view(), name="api-versions"),
     path(f"{CASE}versions/<int:number>/", use_cases.VersionDetail.as_view(), name="api-version"),
     path(f"{CASE}versions/from-bom/", use_cases.VersionFromBill.as_view(), name="api-version-from-bom"),

@@ -8,7 +8,7 @@ from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiParameter, PolymorphicProxySerializer, extend_schema
 from rest_framework import serializers
 from rest_framework.generics import ListAPIView
 from rest_framework.request import Request
@@ -23,6 +23,7 @@ from usecases.actions.registration import edit_use_case, register_use_case
 from usecases.actions.repository_files import register_from_file
 from usecases.actions.tags import tag_use_case
 from usecases.actions.versions import declare_version
+from usecases.api.past import UseCaseThen, use_case_then
 from usecases.api.serializers import (
     BillIn,
     FileIn,
@@ -137,8 +138,17 @@ class UseCaseFromFile(APIView):
 
 
 class UseCaseDetail(APIView):
-    @extend_schema(tags=["use cases"], summary="One use case", responses=UseCaseOut)
+    @extend_schema(
+        tags=["use cases"],
+        summary="One use case, now or as of a moment",
+        parameters=[OpenApiParameter("as_of", str, description="A day (its end) or a moment, as ISO 8601, in UTC.")],
+        responses=PolymorphicProxySerializer(
+            component_name="UseCaseNowOrThen", serializers=[UseCaseOut, UseCaseThen], resource_type_field_name=None
+        ),
+    )
     def get(self, request: Request, reference: str) -> Response:
+        if "as_of" in request.query_params:
+            return use_case_then(visible(request, reference), request.query_params["as_of"])
         return Response(UseCaseOut(visible(request, reference)).data)
 
     @extend_schema(tags=["use cases"], summary="Change what is given", request=UseCaseChange, responses=UseCaseOut)

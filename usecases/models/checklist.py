@@ -3,10 +3,12 @@
 from django.db import models
 from django.db.models import Q
 
+from portal.history import tracked
 from portal.models import Audited, User
 from usecases.models.use_case import UseCase
 
 
+@tracked(parent="use_case")
 class ChecklistConfirmation(Audited):
     use_case = models.ForeignKey(UseCase, on_delete=models.PROTECT, related_name="confirmations")
     item = models.CharField(max_length=20)

@@ -6,6 +6,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
 
+from portal.history import tracked
 from portal.models import Audited, BusinessUnit, User
 from portal.triggers import follows, frozen, present
 from usecases.choices import DataClass, DataUseState, Grounding
@@ -15,6 +16,7 @@ from usecases.querysets import DataSourceQuerySet
 from usecases.validity import Term, is_stale, term
 
 
+@tracked()
 class DataSource(Audited):
     name = models.CharField(max_length=160)
     system = models.CharField(max_length=160)
@@ -83,6 +85,7 @@ class DataSource(Audited):
         return is_stale(self.refresh_every_hours, self.refreshed_at, timezone.now())
 
 
+@tracked(parent="use_case")
 class DataUse(Audited):
     """What one use case may do with one source, and whether the source's owner agreed."""
 

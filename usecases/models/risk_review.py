@@ -3,6 +3,7 @@
 from django.db import models
 from django.db.models import F, Q
 
+from portal.history import tracked
 from portal.models import Audited, User
 from portal.triggers import follows, frozen
 from usecases.choices import ReviewState, Tier
@@ -10,6 +11,8 @@ from usecases.lifecycle import RISK_REVIEWS
 from usecases.models.use_case import UseCase
 
 
+# What was submitted is frozen on the row itself.
+@tracked(exclude=["factors", "context", "scheme_version", "scheme_digest", "classification"], parent="use_case")
 class RiskReview(Audited):
     use_case = models.ForeignKey(UseCase, on_delete=models.PROTECT, related_name="risk_reviews")
     number = models.PositiveIntegerField()

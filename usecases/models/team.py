@@ -3,9 +3,11 @@
 from django.db import models
 from guardian.models import GroupObjectPermissionBase, UserObjectPermissionBase
 
+from portal.history import tracked
 from usecases.models.use_case import UseCase
 
 
+@tracked(parent="content_object")
 class UseCaseUserPermission(UserObjectPermissionBase):
     content_object = models.ForeignKey(UseCase, on_delete=models.CASCADE, related_name="team")
 
@@ -14,6 +16,7 @@ class UseCaseUserPermission(UserObjectPermissionBase):
         indexes = [models.Index(fields=["user", "content_object"], name="use_case_team_of_user")]
 
 
+@tracked(parent="content_object")
 class UseCaseGroupPermission(GroupObjectPermissionBase):
     content_object = models.ForeignKey(UseCase, on_delete=models.CASCADE, related_name="team_groups")
 

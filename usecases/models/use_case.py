@@ -6,6 +6,7 @@ from django.contrib.postgres.search import SearchVector, SearchVectorField
 from django.db import models
 from django.db.models import Q
 
+from portal.history import tracked
 from portal.models import Audited, BusinessUnit, User
 from portal.triggers import follows, present
 from usecases.choices import Pattern, Stage, TeamRole, Tier
@@ -23,6 +24,7 @@ class NextNumber(models.Func):
     output_field = models.IntegerField()
 
 
+@tracked(exclude=["search", "updated_at"])
 class UseCase(Audited):
     number = models.IntegerField(unique=True, db_default=NextNumber(), editable=False)
     title = models.CharField(max_length=160)

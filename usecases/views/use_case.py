@@ -10,7 +10,6 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from portal.http import form_only
-from portal.trail import as_lines, newest_first, trail_of
 from usecases import policies
 from usecases.actions.registration import edit_use_case
 from usecases.actions.stages import stop_use_case
@@ -24,14 +23,16 @@ from usecases.next_steps import next_steps
 from usecases.questionnaires import latest_answers, open_questions
 from usecases.reviews import rule_for, score_answers
 from usecases.templatetags.use_case import address
+from usecases.views import past
 from usecases.views.frame import actor_of, carried_out, fetch, posted
 from usecases.views.team import parts_of
-
-HISTORY_PAGE = 60
 
 
 @require_safe
 def detail(request: HttpRequest, reference: str) -> HttpResponse:
+    """As it is, or with `?as_of=` as it was."""
+    if "as_of" in request.GET:
+        return past.as_it_was(request, fetch(request, reference))
     return _overview(request, fetch(request, reference), ReasonForm())
 
 
@@ -103,12 +104,3 @@ def stop(request: HttpRequest, reference: str) -> HttpResponse:
         return _overview(request, use_case, form, status=422)
     messages.success(request, _("%(reference)s was stopped.") % {"reference": use_case.reference})
     return redirect("usecases:detail", reference=reference)
-
-
-@require_safe
-def history(request: HttpRequest, reference: str) -> HttpResponse:
-    """Everything anybody did to this use case, newest first."""
-    use_case = fetch(request, reference)
-    rows, older = newest_first(trail_of(use_case.pk), request.GET.get("before", "")[:80], HISTORY_PAGE)
-    context = {"use_case": use_case, "lines": as_lines(rows), "older": older}
-    return render(request, "usecases/history.html", context)

@@ -9,6 +9,8 @@ CASE = {"reference": "UC-0001"}
 QUESTION = {**CASE, "question": "reuse"}
 ITEM = {**CASE, "item": "PC08"}
 NUMBER = {**CASE, "number": 1}
+COMMENT = {**CASE, "pk": "@comment"}
+SAID = {"text": "Ready for the pilot?"}
 USE = {"pk": "@data_use"}
 SOURCE = {"pk": "@data_source"}
 VIEW = {"pk": "@saved_view"}
@@ -87,8 +89,26 @@ ROWS: list[Row] = [
     sent("dismiss-work-item", WORK, seen(403, **only(EDITORS, 302)), {"reason": "It ends before."}),
     sent("register", {}, only(("olivia", "arno"), 422), others=403),
     sent("new-data-source", {}, only(("olivia", "arno", "fiona"), 422), others=403),
-    *(page(name) for name in ("detail", "edit", "history", "discovery", "data", "checklist", "risk", "versions")),
+    *(
+        page(name)
+        for name in (
+            "detail",
+            "edit",
+            "discussion",
+            "mentionable",
+            "history",
+            "discovery",
+            "data",
+            "checklist",
+            "risk",
+            "versions",
+        )
+    ),
     page("version", NUMBER),
+    page("edit-comment", COMMENT),
+    sent("discussion", CASE, seen(302), SAID),
+    sent("edit-comment", COMMENT, seen(403, olivia=302), SAID),
+    sent("withdraw-comment", COMMENT, seen(403, olivia=302)),
     # Open to every role; which use cases a source serves is told only as far as one may see them.
     Row(name="usecases:data-source", method="GET", kwargs=SOURCE, allowed=seen()),
     sent("edit", CASE, seen(403, **only(EDITORS, 302)), DESCRIPTION),
@@ -141,7 +161,7 @@ ROWS: list[Row] = [
     api("data-sources", {}, "POST", {}, others=400),
     *(
         api(name, CASE, "GET", machines_too(200))
-        for name in ("use-case", "versions", "answers", "data-uses", "checklist", "risk-reviews")
+        for name in ("use-case", "history", "comments", "versions", "answers", "data-uses", "checklist", "risk-reviews")
     ),
     *(api(name, NUMBER, "GET", machines_too(200)) for name in ("version", "version-bom")),
     api(
@@ -151,6 +171,9 @@ ROWS: list[Row] = [
         machines_too(403, **only(("dev", "petra", "pipeline"), 201)),
         {"bill": BILL},
     ),
+    api("comments", CASE, "POST", machines_too(201, **only(MACHINES, 403)), SAID),
+    api("comment", COMMENT, "PATCH", machines_too(403, olivia=200), SAID),
+    api("comment", COMMENT, "DELETE", machines_too(403, olivia=200)),
     api("use-case", CASE, "PATCH", machines_too(403, **only(EDITORS, 200)), {"title": "Refunds"}),
     api(
         "versions",
