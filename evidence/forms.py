@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy
 from evidence.choices import Dimension, Direction
 from evidence.configuring import LONGEST_TEXT, MOST_ENTRIES, plain_fields, secret_fields
 from evidence.connectors.base import ConfigField
-from evidence.files import LARGEST_FILE
+from portal.files import LARGEST_FILE
 from evidence.models import Connector
 from evidence.policies import FILE_KINDS
 

@@ -157,6 +157,7 @@ CELERY_BEAT_SCHEDULE = {
     "outbox": {"task": "portal.deliver_outbox", "schedule": 15.0, "options": {"expires": 14}},
     "connector-schedule": {"task": "evidence.start_due_syncs", "schedule": 15.0, "options": {"expires": 14}},
     "reap-sync-runs": {"task": "evidence.reap_sync_runs", "schedule": 15.0, "options": {"expires": 14}},
+    "ring-imports": {"task": "usecases.ring_imports", "schedule": 15.0, "options": {"expires": 14}},
     "sweep-stale-gates": {"task": "approvals.sweep_stale_gates", "schedule": 60.0, "options": {"expires": 55}},
 }
 
@@ -266,6 +267,8 @@ BODY_LIMIT_DEFAULT = 1024 * 1024
 BODY_LIMITS = {
     "/api/v1/evaluation-runs/": 16 * 1024 * 1024,
     "/api/v1/usage-records/": 16 * 1024 * 1024,
+    "/api/v1/imports/": 21 * 1024 * 1024,
+    "/imports/": 21 * 1024 * 1024,
     "/connectors/": 32 * 1024 * 1024,
     "/api/v1/gate/check/": 64 * 1024,
     "/sign-in/": 16 * 1024,
@@ -365,6 +368,7 @@ LIFECYCLES = [
     "usecases.lifecycle.STAGES",
     "usecases.lifecycle.RISK_REVIEWS",
     "usecases.lifecycle.DATA_USES",
+    "usecases.lifecycle.IMPORTS",
     "approvals.lifecycle.RELEASES",
 ]
 NAVIGATION = [

@@ -13,6 +13,13 @@ class Pattern(models.TextChoices):
     DRAFTING = "drafting", _("Drafts")
     CLASSIFICATION = "classification", _("Sorting and routing")
     CONVERSATION = "conversation", _("Open conversation")
+    # Only an import leaves it open; nobody chooses it.
+    UNSTATED = "unstated", _("Not stated")
+
+    @classmethod
+    def to_choose(cls) -> list[tuple[str, str]]:
+        """What people and machines may say."""
+        return [(str(value), str(label)) for value, label in cls.choices if value != cls.UNSTATED]
 
 
 class Stage(models.TextChoices):
@@ -84,3 +91,20 @@ class Environment(models.TextChoices):
     DEVELOPMENT = "development", _("Development")
     TEST = "test", _("Test")
     PRODUCTION = "production", _("Production")
+
+
+class ImportState(models.TextChoices):
+    UPLOADED = "uploaded", _("Uploaded")
+    CHECKING = "checking", _("Being checked")
+    CHECKED = "checked", _("Checked")
+    APPLYING = "applying", _("Being applied")
+    APPLIED = "applied", _("Applied")
+    UNDOING = "undoing", _("Being undone")
+    UNDONE = "undone", _("Undone")
+
+
+class RowOutcome(models.TextChoices):
+    CREATE = "create", _("Created")
+    CHANGE = "change", _("Changed")
+    SAME = "same", _("Unchanged")
+    REFUSE = "refuse", _("Refused")

@@ -21,7 +21,7 @@ from evidence.connectors.base import Batch, Session
 from evidence.connectors.errors import AuthError, ConnectorError, NetworkError, RateLimited, SchemaError
 from evidence.connectors.registry import connector as connector_of
 from evidence.connectors.transport import Limits, Transport
-from evidence.files import path_of
+from portal.files import path_of
 from evidence.models import AllowedHost, Connector, SyncRun
 from evidence.policies import FILE_KINDS
 from evidence.readings import EvaluationRunReading, UsageReading

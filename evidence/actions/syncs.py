@@ -16,7 +16,7 @@ from django.utils import timezone
 from evidence import policies
 from evidence.actions.words import line
 from evidence.choices import SyncState, SyncTrigger
-from evidence.files import keep
+from portal.files import keep
 from evidence.models import Connector, SyncRun
 from portal.access import require
 from portal.actors import Actor, worker

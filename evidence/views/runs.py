@@ -11,7 +11,7 @@ from django.views.decorators.http import require_safe
 from evidence import policies
 from evidence.actions import syncs
 from evidence.actions.trials import try_out
-from evidence.files import FileTooLarge
+from portal.files import FileTooLarge
 from evidence.forms import UploadForm
 from evidence.models import SyncRun
 from evidence.views.connectors import fetch

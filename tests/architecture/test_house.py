@@ -23,17 +23,19 @@ ROOMS = {
 # Rooms a floor has besides, each with what it is for.
 OWN_ROOMS = {
     "portal": {
-        "access", "actors", "audit", "celery", "checks", "context", "embedded", "env", "errors", "finders", "handover",
-        "htmx", "http", "identifiers", "logs", "middleware", "privileges", "settings", "sso", "trail", "triggers",
+        "access", "actors", "audit", "celery", "checks", "context", "embedded", "env", "errors", "exports", "files",
+        "finders", "formula_guard", "handover", "htmx", "http", "identifiers", "logs", "middleware", "privileges", "settings", "sso", "trail", "triggers",
         "wsgi",
     },
     "usecases": {
+        "import_policies", "import_forms",  # rulings about imports, and what people say about a file
+        "importing",  # pure: other people's inventories read and understood
         "classification", "risk_scheme", "manifests",  # pure: tiers and the method behind them, canonical manifests
         "checklists", "questionnaires", "reviews", "next_steps", "prompts",  # reading: what is so, for the rooms above
     },
     "evidence": {
         "connectors", "readings", "numbers", "counting",  # pure: what other systems say, and how it is counted
-        "configuring", "files", "sealing",  # connectors' settings, the file store, secrets at rest
+        "configuring", "sealing",  # connectors' settings, secrets at rest
     },
     "approvals": {
         "gating", "gate_policies", "gate_words", "statistics", "lanes", "attestation", "signing",  # pure

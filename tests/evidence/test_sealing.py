@@ -4,7 +4,7 @@ import uuid
 
 import pytest
 
-from evidence.files import FileTooLarge, keep, path_of
+from portal.files import FileTooLarge, keep, path_of
 from evidence.sealing import SealBroken, seal, unseal
 
 

@@ -17,7 +17,7 @@ from evidence.actions.connectors import allow_host, create_connector, disable_co
 from evidence.actions.syncs import LeaseLost
 from evidence.choices import Dimension, SyncState
 from evidence.connectors.base import Batch
-from evidence.files import FileTooLarge
+from portal.files import FileTooLarge
 from evidence.models import Connector, EvaluationRun, EvaluationScore, SyncRun, UsageRecord
 from portal.access import Refused
 from tests.cast import Cast

@@ -62,7 +62,7 @@ class UseCaseIn(StrictSerializer):
     title = serializers.CharField(max_length=160)
     business_outcome = serializers.CharField(max_length=MAX_TEXT)
     user_group = serializers.CharField(max_length=MAX_TEXT)
-    pattern = serializers.ChoiceField(choices=Pattern.choices)
+    pattern = serializers.ChoiceField(choices=Pattern.to_choose())
 
 
 class RegistrationIn(UseCaseIn):

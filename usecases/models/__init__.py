@@ -3,6 +3,7 @@
 from usecases.models.checklist import ChecklistConfirmation
 from usecases.models.data_source import DataSource, DataUse
 from usecases.models.fact import Fact
+from usecases.models.imports import ImportedUseCase, ImportRow, RegisterImport
 from usecases.models.questionnaire import Answer, Questionnaire
 from usecases.models.risk_review import RiskReview
 from usecases.models.system_version import PromptText, SystemVersion
@@ -15,8 +16,11 @@ __all__ = [
     "DataSource",
     "DataUse",
     "Fact",
+    "ImportRow",
+    "ImportedUseCase",
     "PromptText",
     "Questionnaire",
+    "RegisterImport",
     "RiskReview",
     "SystemVersion",
     "UseCase",
