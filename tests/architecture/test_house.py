@@ -29,6 +29,7 @@ OWN_ROOMS = {
     },
     "usecases": {
         "import_policies", "import_forms",  # rulings about imports, and what people say about a file
+        "exporting",  # reading: the rows of the register's export
         "importing",  # pure: other people's inventories read and understood
         "classification", "risk_scheme", "manifests",  # pure: tiers and the method behind them, canonical manifests
         "checklists", "questionnaires", "reviews", "next_steps", "prompts",  # reading: what is so, for the rooms above

@@ -2,8 +2,9 @@
 
 from django.urls import path
 
-from usecases.api import use_cases, work
+from usecases.api import imports, use_cases, work
 
+IMPORT = "imports/<uuid:pk>/"
 CASE = "use-cases/<str:reference>/"
 urlpatterns = [
     path("use-cases/", use_cases.UseCases.as_view(), name="api-use-cases"),
@@ -19,6 +20,14 @@ urlpatterns = [
     path(f"{CASE}risk-reviews/", work.RiskReviews.as_view(), name="api-risk-reviews"),
     path(f"{CASE}risk-reviews/<int:number>/conclude/", work.ConcludeRiskReview.as_view(), name="api-conclude-review"),
     path(f"{CASE}risk-reviews/<int:number>/return/", work.ReturnRiskReview.as_view(), name="api-return-review"),
+    path("imports/", imports.Imports.as_view(), name="api-imports"),
+    path(IMPORT, imports.ImportDetail.as_view(), name="api-import"),
+    path(f"{IMPORT}reading/", imports.ImportReading.as_view(), name="api-import-reading"),
+    path(f"{IMPORT}mapping/", imports.ImportMapping.as_view(), name="api-import-mapping"),
+    path(f"{IMPORT}rows/", imports.ImportRows.as_view(), name="api-import-rows"),
+    path(f"{IMPORT}check/", imports.ImportCheck.as_view(), name="api-import-check"),
+    path(f"{IMPORT}apply/", imports.ImportApply.as_view(), name="api-import-apply"),
+    path(f"{IMPORT}undo/", imports.ImportUndo.as_view(), name="api-import-undo"),
     path("data-sources/", work.DataSources.as_view(), name="api-data-sources"),
     path("data-uses/<uuid:pk>/approve/", work.ApproveDataUse.as_view(), name="api-approve-data-use"),
     path("data-uses/<uuid:pk>/refuse/", work.RefuseDataUse.as_view(), name="api-refuse-data-use"),

@@ -12,6 +12,7 @@ from portal import htmx
 from usecases import policies
 from usecases.actions.registration import register_use_case
 from usecases.forms import FilterForm, RegisterForm
+from usecases.import_policies import may_import
 from usecases.models import UseCase
 from usecases.views.frame import actor_of, carried_out, posted
 
@@ -41,6 +42,8 @@ def use_cases(request: HttpRequest) -> HttpResponse:
         "filtered": bool(wanted),
         "older_url": "?" + urlencode({**kept, "before": older}) if older else "",
         "newest_url": "?" + urlencode(kept) if request.GET.get("before") else "",
+        "export_query": urlencode(kept),
+        "may_import": may_import(actor),
         "may_register": policies.may_register_use_case(actor),
     }
     return htmx.render(request, "usecases/list.html", context, partial="rows")
