@@ -10,9 +10,9 @@ from django.utils.translation import gettext_lazy
 from evidence.choices import Dimension, Direction
 from evidence.configuring import LONGEST_TEXT, MOST_ENTRIES, plain_fields, secret_fields
 from evidence.connectors.base import ConfigField
-from portal.files import LARGEST_FILE
 from evidence.models import Connector
 from evidence.policies import FILE_KINDS
+from portal.files import LARGEST_FILE
 
 MAX_MAPPING = 100_000
 

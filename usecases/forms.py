@@ -55,7 +55,9 @@ class DescriptionForm(forms.Form):
         _("Who will use it, and who is affected?"), rows=3, help_text=_("Roles and numbers, not “everybody”.")
     )
     pattern = forms.ChoiceField(
-        label=_("What does it do?"), choices=Pattern.to_choose(), help_text=_("This decides what will have to be measured.")
+        label=_("What does it do?"),
+        choices=Pattern.to_choose(),
+        help_text=_("This decides what will have to be measured."),
     )
 
 

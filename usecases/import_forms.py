@@ -12,7 +12,7 @@ from usecases.actions.imports import our_words
 from usecases.choices import Pattern, RowOutcome
 from usecases.forms import people, units_to_register_in
 from usecases.importing.bounds import MAX_BYTES
-from usecases.importing.mapping import FIELDS, ColumnMapping
+from usecases.importing.mapping import ColumnMapping
 from usecases.importing.texts import DELIMITERS, ENCODINGS
 from usecases.importing.words import word_key
 from usecases.models import RegisterImport
@@ -63,7 +63,9 @@ class UploadForm(forms.Form):
     source_name = forms.CharField(
         label=_("Name of the source"),
         max_length=120,
-        help_text=_("For example “AI inventory of the group”. A later file of the same source updates instead of adding."),
+        help_text=_(
+            "For example “AI inventory of the group”. A later file of the same source updates instead of adding."
+        ),
     )
     default_unit = forms.ModelChoiceField(
         BusinessUnit.objects.none(), label=_("Business unit"), help_text=_("For rows that name no unit of ours.")
@@ -94,7 +96,9 @@ class WayForm(forms.Form):
     encoding = forms.ChoiceField(label=_("Encoding"), required=False)
     delimiter = forms.ChoiceField(label=_("Between columns"), required=False)
     sheet = forms.ChoiceField(label=_("Sheet"), required=False)
-    header_row = forms.IntegerField(label=_("Row that names the columns"), required=False, min_value=1, max_value=100_000)
+    header_row = forms.IntegerField(
+        label=_("Row that names the columns"), required=False, min_value=1, max_value=100_000
+    )
 
     def __init__(self, held: RegisterImport, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **{**kwargs, "initial": held.way})

@@ -57,10 +57,19 @@ IMPORTS = Lifecycle(
     initial=ImportState.UPLOADED,
     states=tuple(ImportState.values),
     transitions=(
-        Transition("map_import", (ImportState.UPLOADED, ImportState.CHECKED), ImportState.UPLOADED, "register_import.mapped"),
-        Transition("check_import", (ImportState.UPLOADED, ImportState.CHECKED), ImportState.CHECKING, "register_import.checked"),
+        Transition(
+            "map_import", (ImportState.UPLOADED, ImportState.CHECKED), ImportState.UPLOADED, "register_import.mapped"
+        ),
+        Transition(
+            "check_import", (ImportState.UPLOADED, ImportState.CHECKED), ImportState.CHECKING, "register_import.checked"
+        ),
         Transition("refuse_file", ImportState.CHECKING, ImportState.UPLOADED, "register_import.refused"),
-        Transition("present_rows", (ImportState.CHECKING, ImportState.APPLYING), ImportState.CHECKED, "register_import.presented"),
+        Transition(
+            "present_rows",
+            (ImportState.CHECKING, ImportState.APPLYING),
+            ImportState.CHECKED,
+            "register_import.presented",
+        ),
         Transition("apply_import", ImportState.CHECKED, ImportState.APPLYING, "register_import.asked"),
         Transition("finish_import", ImportState.APPLYING, ImportState.APPLIED, "register_import.applied"),
         Transition("undo_import", ImportState.APPLIED, ImportState.UNDOING, "register_import.undo_asked"),

@@ -21,12 +21,12 @@ from evidence.connectors.base import Batch, Session
 from evidence.connectors.errors import AuthError, ConnectorError, NetworkError, RateLimited, SchemaError
 from evidence.connectors.registry import connector as connector_of
 from evidence.connectors.transport import Limits, Transport
-from portal.files import path_of
 from evidence.models import AllowedHost, Connector, SyncRun
 from evidence.policies import FILE_KINDS
 from evidence.readings import EvaluationRunReading, UsageReading
 from evidence.sealing import SealBroken, unseal
 from portal.actors import Actor, worker
+from portal.files import path_of
 from usecases.models import SystemVersion, UseCase
 
 log = structlog.get_logger(__name__)

@@ -16,11 +16,11 @@ from django.utils import timezone
 from evidence import policies
 from evidence.actions.words import line
 from evidence.choices import SyncState, SyncTrigger
-from portal.files import keep
 from evidence.models import Connector, SyncRun
 from portal.access import require
 from portal.actors import Actor, worker
 from portal.audit import record
+from portal.files import keep
 
 log = structlog.get_logger(__name__)
 

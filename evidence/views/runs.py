@@ -11,12 +11,12 @@ from django.views.decorators.http import require_safe
 from evidence import policies
 from evidence.actions import syncs
 from evidence.actions.trials import try_out
-from portal.files import FileTooLarge
 from evidence.forms import UploadForm
 from evidence.models import SyncRun
 from evidence.views.connectors import fetch
 from evidence.views.evidence import actor_of
 from evidence.views.presentation import connector_context, outcome, verdict_of
+from portal.files import FileTooLarge
 from portal.http import form_only
 
 

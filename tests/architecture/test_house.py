@@ -24,8 +24,8 @@ ROOMS = {
 OWN_ROOMS = {
     "portal": {
         "access", "actors", "audit", "celery", "checks", "context", "embedded", "env", "errors", "exports", "files",
-        "finders", "formula_guard", "handover", "htmx", "http", "identifiers", "logs", "middleware", "privileges", "settings", "sso", "trail", "triggers",
-        "wsgi",
+        "finders", "formula_guard", "handover", "htmx", "http", "identifiers", "logs", "middleware", "privileges",
+        "settings", "sso", "trail", "triggers", "wsgi",
     },
     "usecases": {
         "import_policies", "import_forms",  # rulings about imports, and what people say about a file

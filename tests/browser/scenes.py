@@ -13,11 +13,12 @@ from evidence.models import Connector, EvaluationRun, SyncRun
 from tests.approvals.story import approved
 from tests.cast import Cast
 from tests.evidence.scenes import case, recorded, usage, version_of
+from tests.usecases.importing.scenes import checked
 from tests.usecases.scenes import cleared, source_of, submitted
 from usecases.actions.checklists import confirm_item
 from usecases.actions.data_sources import approve_data_use, request_data_use
 from usecases.actions.versions import declare_version
-from usecases.models import DataSource
+from usecases.models import DataSource, RegisterImport
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,7 @@ class Scene:
     connector: Connector
     sync_run: SyncRun
     run: EvaluationRun
+    register_import: RegisterImport
     cast: Cast
 
     def pages(self) -> dict[str, list[str]]:
@@ -51,7 +53,7 @@ class Scene:
                 f"/connectors/{self.connector.pk}/runs/{self.sync_run.pk}/",
             ],
             "sam": ["/connectors/allowed-hosts/", f"{under_way}releases/1/"],
-            "arno": ["/data-sources/new/"],
+            "arno": ["/data-sources/new/", "/imports/", f"/imports/{self.register_import.pk}/"],
             "aud": ["/audit-trail/"],
             "admin": [
                 "/people/", "/people/new/", f"/people/{self.cast.sam.pk}/",
@@ -89,4 +91,4 @@ def set_up(cast: Cast) -> Scene:
     run_sync(run.pk)
     allow_host(actor=cast.actor("sam"), host="10.0.0.7", port=5000, reason="MLflow of the platform team")
     waiting = submitted(cast).use_case.reference
-    return Scene(use_case.reference, waiting, approved(cast), connector, run, newest, cast)
+    return Scene(use_case.reference, waiting, approved(cast), connector, run, newest, checked(cast), cast)

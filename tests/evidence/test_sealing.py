@@ -4,8 +4,8 @@ import uuid
 
 import pytest
 
-from portal.files import FileTooLarge, keep, path_of
 from evidence.sealing import SealBroken, seal, unseal
+from portal.files import FileTooLarge, keep, path_of
 
 
 def test_a_secret_opens_for_its_own_row_and_is_not_readable_at_rest() -> None:

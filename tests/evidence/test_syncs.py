@@ -17,9 +17,9 @@ from evidence.actions.connectors import allow_host, create_connector, disable_co
 from evidence.actions.syncs import LeaseLost
 from evidence.choices import Dimension, SyncState
 from evidence.connectors.base import Batch
-from portal.files import FileTooLarge
 from evidence.models import Connector, EvaluationRun, EvaluationScore, SyncRun, UsageRecord
 from portal.access import Refused
+from portal.files import FileTooLarge
 from tests.cast import Cast
 from tests.evidence.connectors.answers import Mlflow, captured
 from tests.evidence.connectors.mlflow_mappings import MAPPINGS, RUN

@@ -115,7 +115,9 @@ def _facts(actor: Actor, held: RegisterImport, row: Planned, moment: datetime, *
     told: list[tuple[str, Any, str]] = []
     if known:
         assert row.owner is not None
-        told.append(("owner_named", str(row.owner.pk), _("%(name)s is its accountable owner.") % {"name": row.owner.name}))
+        told.append(
+            ("owner_named", str(row.owner.pk), _("%(name)s is its accountable owner.") % {"name": row.owner.name})
+        )
         told += [(name, row.core[name], described(name, row.core[name])) for name in CORE[1:] if row.said.text(name)]
     told += [(name, row.said.text(name), _reported(held, row, name)) for name in REPORTED if row.said.text(name)]
     return [
@@ -150,9 +152,7 @@ def _change(
         use_case.pk: use_case
         for use_case in UseCase.objects.select_for_update(of=("self",)).filter(pk__in=keys).order_by("pk")
     }
-    facts = {
-        (fact.use_case_id, fact.name): fact for fact in Fact.objects.filter(use_case__in=keys, until__isnull=True)
-    }
+    facts = {(fact.use_case_id, fact.name): fact for fact in Fact.objects.filter(use_case__in=keys, until__isnull=True)}
     closed: list[Fact] = []
     opened: list[Fact] = []
     for row in rows:
@@ -177,7 +177,8 @@ def _change(
     record_many(actor, [_edited(held, row) for row in rows])
     for row in rows:
         assert row.use_case is not None
-        stored[row.said.number].after["rev"] = row.use_case.audit_rev
+        note = stored[row.said.number]
+        note.after = {**(note.after or {}), "rev": row.use_case.audit_rev}
 
 
 def _kept(found: ImportedUseCase | None) -> dict[str, Any] | None:
@@ -231,5 +232,3 @@ def _edited(held: RegisterImport, row: Planned) -> Telling:
         data={"register_import": held.pk, "row": row.said.number, "changes": row.changes},
         references=[use_case.reference],
     )
-
-

@@ -1,4 +1,4 @@
-"""What an import's rows would do here: created, changed, unchanged or refused, each with its reasons. Writes nothing."""
+"""What an import's rows would do here: created, changed, unchanged or refused, and why. Writes nothing."""
 
 import hashlib
 import json
@@ -94,7 +94,9 @@ class Planner:
             self._place(row)
             twin = titles.get(row.core["title"].casefold())
             if twin:
-                row.reasons.append(_("%(reference)s has this name already; this row becomes another.") % {"reference": twin})
+                row.reasons.append(
+                    _("%(reference)s has this name already; this row becomes another.") % {"reference": twin}
+                )
             return row
         if use_case.pk in self.claimed:
             return self._refused(row, _("An earlier row of this file is about the same use case."))
@@ -178,7 +180,9 @@ class Planner:
 
     def _referred(self, rows: list[Said]) -> dict[str, UseCase]:
         """Use cases that rows name by our own reference, as far as the actor may see them."""
-        numbers = {int(word[3:]) for said in rows if (word := said.text("reference"))[:3] == "UC-" and word[3:].isdecimal()}
+        numbers = {
+            int(word[3:]) for said in rows if (word := said.text("reference"))[:3] == "UC-" and word[3:].isdecimal()
+        }
         numbers = {number for number in numbers if number < 2**31}
         visible = UseCase.objects.visible_to(self.actor).filter(number__in=numbers).select_related("unit", "owner")
         return {use_case.reference: use_case for use_case in (visible if numbers else ())}
@@ -188,7 +192,7 @@ class Planner:
         titles = {said.text("title") for said in rows if said.text("title")}
         mine = {record.use_case_id for record in self.records.values()}
         # One hashed look over the names; a list of thousands would be looked up one by one in the trigram index.
-        listed = RawSQL("SELECT unnest(%s::text[])", [list(titles)])  # noqa: S611  # nosec B611
+        listed = RawSQL("SELECT unnest(%s::text[])", [list(titles)])  # nosec B611
         found = UseCase.objects.visible_to(self.actor).filter(title__in=listed).values_list("id", "title", "number")
         return {title.casefold(): f"UC-{number:04d}" for pk, title, number in found if pk not in mine}
 

@@ -50,7 +50,7 @@ def undo_rows(actor: Actor, held: RegisterImport) -> None:
 
 
 def _locked(rows: list[ImportRow]) -> dict[uuid.UUID, UseCase]:
-    keys = [row.use_case_id for row in rows]
+    keys = [row.use_case_id for row in rows if row.use_case_id is not None]
     found = UseCase.objects.select_for_update(of=("self",)).filter(pk__in=keys).order_by("pk")
     return {use_case.pk: use_case for use_case in found}
 
@@ -115,8 +115,8 @@ def _facts_since(held: RegisterImport, rows: list[ImportRow]) -> set[uuid.UUID]:
 
 def _remove(actor: Actor, held: RegisterImport, rows: list[ImportRow], cases: dict[uuid.UUID, UseCase]) -> None:
     """Created ones, with all that came with them; the trail keeps saying that they were there."""
-    keys = [row.use_case_id for row in rows]
-    gone = [cases[key] for key in keys if key is not None]
+    keys = [row.use_case_id for row in rows if row.use_case_id is not None]
+    gone = [cases[key] for key in keys]
     tellings = [
         Telling(
             "use_case.removed",

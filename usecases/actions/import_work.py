@@ -19,7 +19,8 @@ from usecases.actions.imports import table_of
 from usecases.choices import ImportState
 from usecases.importing.mapping import ColumnMapping
 from usecases.importing.rows import said
-from usecases.importing.words import CODED, tidy
+from usecases.importing.tables import tidy
+from usecases.importing.words import CODED
 from usecases.lifecycle import IMPORTS
 from usecases.models import ImportRow, RegisterImport
 
@@ -142,7 +143,8 @@ def _words(rows: list[Planned]) -> list[dict[str, object]]:
                 continue
             state = "" if value.get("value") else value.get("state", "")
             entry = found.setdefault(
-                (name, word), {"field": name, "word": word[:200], "ours": value.get("value", ""), "state": state, "count": 0}
+                (name, word),
+                {"field": name, "word": word[:200], "ours": value.get("value", ""), "state": state, "count": 0},
             )
             entry["count"] = int(str(entry["count"])) + 1
     ordered = sorted(found.values(), key=lambda entry: (CODED.index(str(entry["field"])), -int(str(entry["count"]))))

@@ -167,7 +167,9 @@ def _changed(actor: Actor, held: RegisterImport, sentence: str) -> RegisterImpor
 
 def request_check(*, actor: Actor, register_import: RegisterImport) -> RegisterImport:
     """Have the dry run made. Raises Refused."""
-    return _asked(actor, register_import, "check_import", "asked what “%s” would change.", "register_import.check_asked")
+    return _asked(
+        actor, register_import, "check_import", "asked what “%s” would change.", "register_import.check_asked"
+    )
 
 
 def request_apply(*, actor: Actor, register_import: RegisterImport) -> RegisterImport:
@@ -177,7 +179,9 @@ def request_apply(*, actor: Actor, register_import: RegisterImport) -> RegisterI
 
 def request_undo(*, actor: Actor, register_import: RegisterImport) -> RegisterImport:
     """Have everything taken back that nobody has built on since. Raises Refused."""
-    return _asked(actor, register_import, "undo_import", "asked to undo the import of “%s”.", "register_import.undo_asked")
+    return _asked(
+        actor, register_import, "undo_import", "asked to undo the import of “%s”.", "register_import.undo_asked"
+    )
 
 
 @transaction.atomic

@@ -33,7 +33,7 @@ class ImportIn(StrictSerializer):
     """A form with the file. `owner` answers for rows that name nobody here; it defaults to the person who asks."""
 
     file = serializers.FileField(max_length=200)
-    source = serializers.CharField(max_length=120)
+    source = serializers.CharField(max_length=120)  # type: ignore[assignment]
     unit = UnitField()
     owner = PersonField(required=False)
 
@@ -68,7 +68,7 @@ class MappingIn(StrictSerializer):
 
 
 class ImportOut(serializers.ModelSerializer[RegisterImport]):
-    source = serializers.CharField(source="source_name", read_only=True)
+    source = serializers.CharField(source="source_name", read_only=True)  # type: ignore[assignment]
     unit = serializers.CharField(source="default_unit.name", read_only=True)
     owner = serializers.CharField(source="default_owner.username", read_only=True)
     url = serializers.CharField(source="get_absolute_url", read_only=True)
@@ -128,14 +128,16 @@ class Imports(ListAPIView[RegisterImport]):
         given = ImportIn(data=request.data)
         given.is_valid(raise_exception=True)
         values = given.validated_data
-        fallback = actor.person or (actor.account.owner if actor.account else None)
+        # Somebody always answers: the person who asks, or the machine's owner.
+        owner = values.get("owner") or actor.person or (actor.account.owner if actor.account else None)
+        assert owner is not None
         made = verbs.upload_import(
             actor=actor,
             file=values["file"],
             file_name=values["file"].name,
             source_name=values["source"],
             default_unit=values["unit"],
-            default_owner=values.get("owner") or fallback,
+            default_owner=owner,
         )
         return Response(ImportOut(made).data, status=status.HTTP_201_CREATED)
 
@@ -159,9 +161,7 @@ class ImportReading(APIView):
 
 
 class ImportMapping(APIView):
-    @extend_schema(
-        tags=["imports"], summary="Say what columns and words mean", request=MappingIn, responses=ImportOut
-    )
+    @extend_schema(tags=["imports"], summary="Say what columns and words mean", request=MappingIn, responses=ImportOut)
     @idempotent
     def put(self, request: Request, pk: uuid.UUID) -> Response:
         held = fetched(request, pk)

@@ -74,13 +74,13 @@ def suggested(headers: Sequence[str]) -> dict[int, str]:
 
 def _by_phrase(keys: Sequence[str], found: dict[int, str]) -> None:
     """Long headers ask a whole question; a phrase in it tells which, for fields nothing else was found for."""
-    for name in FIELDS:
+    for name, many in FIELDS.items():
         phrases = () if name in found.values() else vocabulary().phrases.get(name, ())
         for phrase in phrases:
             position = next((n for n, key in enumerate(keys) if n not in found and phrase in key), None)
             if position is not None:
                 found[position] = name
-                if not FIELDS[name]:
+                if not many:
                     break
 
 

@@ -89,7 +89,9 @@ class _Reader:
                 continue
             found = dated(cell.value, self.orders.get(position, ""))
             if found is None:
-                self.notes.append(f"{_noun(name)} “{cell.value[:40]}” is no date that can be told; it is kept as it stands.")
+                self.notes.append(
+                    f"{_noun(name)} “{cell.value[:40]}” is no date that can be told; it is kept as it stands."
+                )
                 return {"state": "unrecognised", "raw": raw}
             if raw.strip() != found.text:
                 return {"value": found.text, "precision": found.precision, "raw": raw}
@@ -176,7 +178,9 @@ def _keys(
     if seen[keys[0]] > 1:
         keys = [f"{keys[0]}:{seen[keys[0]]}"]
     if marks[mark] > 1:
-        told.append(f"The same name and unit stand {marks[mark]} times in this file; each becomes a use case of its own.")
+        told.append(
+            f"The same name and unit stand {marks[mark]} times in this file; each becomes a use case of its own."
+        )
     return tuple(keys), told
 
 
@@ -187,5 +191,3 @@ def _value(values: Mapping[str, dict[str, Any]], name: str) -> str:
 
 def _digest(parts: list[Any]) -> str:
     return hashlib.sha256(json.dumps(parts, ensure_ascii=False).encode("utf-8", "surrogatepass")).hexdigest()[:32]
-
-

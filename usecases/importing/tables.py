@@ -45,10 +45,12 @@ def format_of(file: BinaryIO) -> str:
     """By content, never by name. Raises Unreadable for the old binary workbook."""
     head = file.read(4096)
     file.seek(0)
-    if head.startswith(b"PK\x03\x04") or head.startswith(b"PK\x05\x06"):
+    if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
         return XLSX
     if head.startswith(b"\xd0\xcf\x11\xe0"):
-        raise Unreadable("old_workbook", "This is a workbook in the old format .xls, or an encrypted one. Save it as .xlsx.")
+        raise Unreadable(
+            "old_workbook", "This is a workbook in the old format .xls, or an encrypted one. Save it as .xlsx."
+        )
     if head.startswith((b"%PDF", b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"\x1f\x8b", b"Rar!", b"7z\xbc\xaf")):
         raise Unreadable("not_a_table", "This file holds no table. CSV, Excel (.xlsx) and JSON are read.")
     start = head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
@@ -62,7 +64,7 @@ def _workbook(file: BinaryIO, way: Way, known: frozenset[str]) -> Table:
             raise Unreadable("sheet", f"The workbook has no sheet “{way.sheet[:80]}”. Choose one of its sheets.")
         names = [way.sheet] if way.sheet else list(sheets_by_likelihood(archive, book))
         best: Table | None = None
-        # By content: the first sheet that holds a table under a header, likely ones first.
+        # By content: the first sheet with rows under headers that are known, likely ones first.
         for name in names[:5]:
             meter = Meter()
             read_sheet(archive, book, name, meter)
@@ -70,7 +72,7 @@ def _workbook(file: BinaryIO, way: Way, known: frozenset[str]) -> Table:
             if not rows and not way.sheet:
                 continue
             table = _with_header(Way(XLSX, sheet=name), way.header_row, rows, meter, known, tuple(book.sheets))
-            if way.sheet or len(table.rows) > 1:
+            if way.sheet or (table.rows and sum(header_key(header) in known for header in table.headers) > 1):
                 return table
             best = best or table
     if best is None:
@@ -83,7 +85,9 @@ def _with_header(
 ) -> Table:
     if not rows:
         raise Unreadable("empty", "The file holds no row.")
-    place = next((n for n, row in enumerate(rows) if row.number == wanted), None) if wanted else header_place(rows, known)
+    place = (
+        next((n for n, row in enumerate(rows) if row.number == wanted), None) if wanted else header_place(rows, known)
+    )
     if place is None:
         raise Unreadable("header_row", f"Row {wanted} is empty or not there. Choose the row that names the columns.")
     header = rows[place]

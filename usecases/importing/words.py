@@ -72,11 +72,15 @@ def vocabulary() -> Vocabulary:
     stored = yaml.safe_load(CONTENT.read_text(encoding="utf-8"))
     nulls = {str(word).casefold(): state for state, words in stored["nulls"].items() for word in words}
     words = {
-        field: {key: ours for ours, theirs in stored[field].items() for word in theirs for key in word_keys(str(word))[:1]}
+        field: {
+            key: ours for ours, theirs in stored[field].items() for word in theirs for key in word_keys(str(word))[:1]
+        }
         for field in (*CODED, "yes_no")
     }
     headers = {field: tuple(header_key(header) for header in found) for field, found in stored["headers"].items()}
-    phrases = {field: tuple(header_key(phrase) for phrase in found) for field, found in stored["header_phrases"].items()}
+    phrases = {
+        field: tuple(header_key(phrase) for phrase in found) for field, found in stored["header_phrases"].items()
+    }
     return Vocabulary(nulls, words, headers, phrases)
 
 

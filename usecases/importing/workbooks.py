@@ -66,7 +66,7 @@ def _require_harmless(archive: zipfile.ZipFile) -> None:
         raise Unreadable(
             "workbook_too_large",
             f"Unpacked, the workbook has {unpacked // 2**20:,} MiB in {len(members):,} parts;"
-            f" at most {MAX_UNPACKED // 2**20} MiB in {MAX_ZIP_MEMBERS} parts are read. Save only the sheet that counts.",
+            f" at most {MAX_UNPACKED // 2**20} MiB in {MAX_ZIP_MEMBERS} parts are read. Save only the sheet you need.",
         )
     if unpacked > 1024 * 1024 and unpacked / packed > MAX_PACKED_RATIO:
         raise Unreadable(

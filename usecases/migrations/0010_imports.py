@@ -3,192 +3,314 @@
 import django.db.models.deletion
 import pgtrigger.compiler
 import pgtrigger.migrations
-import portal.identifiers
 from django.conf import settings
 from django.contrib.postgres.operations import AddConstraintNotValid
 from django.db import migrations, models
 
+import portal.identifiers
+
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('portal', '0001_initial'),
-        ('usecases', '0001_initial'),
+        ("portal", "0001_initial"),
+        ("usecases", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='ImportedUseCase',
+            name="ImportedUseCase",
             fields=[
-                ('id', models.UUIDField(default=portal.identifiers.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('source_name', models.CharField(max_length=120)),
-                ('key', models.CharField(max_length=160)),
-                ('fingerprint', models.CharField(max_length=64)),
-                ('values', models.JSONField()),
-                ('cells', models.JSONField()),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=portal.identifiers.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("source_name", models.CharField(max_length=120)),
+                ("key", models.CharField(max_length=160)),
+                ("fingerprint", models.CharField(max_length=64)),
+                ("values", models.JSONField()),
+                ("cells", models.JSONField()),
             ],
             options={
-                'db_table': 'imported_use_case',
+                "db_table": "imported_use_case",
             },
         ),
         migrations.CreateModel(
-            name='ImportRow',
+            name="ImportRow",
             fields=[
-                ('id', models.UUIDField(default=portal.identifiers.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('number', models.PositiveIntegerField()),
-                ('outcome', models.CharField(choices=[('create', 'Created'), ('change', 'Changed'), ('same', 'Unchanged'), ('refuse', 'Refused')], max_length=10)),
-                ('title', models.TextField()),
-                ('reasons', models.JSONField(default=list)),
-                ('missing', models.JSONField(default=list)),
-                ('key', models.CharField(max_length=160)),
-                ('fingerprint', models.CharField(max_length=64)),
-                ('values', models.JSONField()),
-                ('cells', models.JSONField()),
-                ('changes', models.JSONField(default=list)),
-                ('before', models.JSONField(null=True)),
-                ('after', models.JSONField(null=True)),
-                ('kept', models.TextField(blank=True, default='')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=portal.identifiers.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("number", models.PositiveIntegerField()),
+                (
+                    "outcome",
+                    models.CharField(
+                        choices=[
+                            ("create", "Created"),
+                            ("change", "Changed"),
+                            ("same", "Unchanged"),
+                            ("refuse", "Refused"),
+                        ],
+                        max_length=10,
+                    ),
+                ),
+                ("title", models.TextField()),
+                ("reasons", models.JSONField(default=list)),
+                ("missing", models.JSONField(default=list)),
+                ("key", models.CharField(max_length=160)),
+                ("fingerprint", models.CharField(max_length=64)),
+                ("values", models.JSONField()),
+                ("cells", models.JSONField()),
+                ("changes", models.JSONField(default=list)),
+                ("before", models.JSONField(null=True)),
+                ("after", models.JSONField(null=True)),
+                ("kept", models.TextField(blank=True, default="")),
             ],
             options={
-                'db_table': 'import_row',
+                "db_table": "import_row",
             },
         ),
         migrations.CreateModel(
-            name='RegisterImport',
+            name="RegisterImport",
             fields=[
-                ('id', models.UUIDField(default=portal.identifiers.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('audit_rev', models.BigIntegerField(default=0, editable=False)),
-                ('source_name', models.CharField(max_length=120)),
-                ('file_name', models.CharField(max_length=200)),
-                ('file_sha256', models.CharField(max_length=64)),
-                ('way', models.JSONField()),
-                ('headers', models.JSONField()),
-                ('header_fingerprint', models.CharField(max_length=64)),
-                ('sheets', models.JSONField(default=list)),
-                ('row_count', models.PositiveIntegerField()),
-                ('blank_rows', models.PositiveIntegerField(default=0)),
-                ('mapping', models.JSONField()),
-                ('state', models.CharField(choices=[('uploaded', 'Uploaded'), ('checking', 'Being checked'), ('checked', 'Checked'), ('applying', 'Being applied'), ('applied', 'Applied'), ('undoing', 'Being undone'), ('undone', 'Undone')], default='uploaded', max_length=10)),
-                ('counts', models.JSONField(default=dict)),
-                ('words', models.JSONField(default=list)),
-                ('plan_digest', models.CharField(blank=True, default='', max_length=64)),
-                ('error', models.TextField(blank=True, default='')),
-                ('uploaded_at', models.DateTimeField(auto_now_add=True)),
-                ('applied_at', models.DateTimeField(null=True)),
-                ('undone_at', models.DateTimeField(null=True)),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=portal.identifiers.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("audit_rev", models.BigIntegerField(default=0, editable=False)),
+                ("source_name", models.CharField(max_length=120)),
+                ("file_name", models.CharField(max_length=200)),
+                ("file_sha256", models.CharField(max_length=64)),
+                ("way", models.JSONField()),
+                ("headers", models.JSONField()),
+                ("header_fingerprint", models.CharField(max_length=64)),
+                ("sheets", models.JSONField(default=list)),
+                ("row_count", models.PositiveIntegerField()),
+                ("blank_rows", models.PositiveIntegerField(default=0)),
+                ("mapping", models.JSONField()),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("uploaded", "Uploaded"),
+                            ("checking", "Being checked"),
+                            ("checked", "Checked"),
+                            ("applying", "Being applied"),
+                            ("applied", "Applied"),
+                            ("undoing", "Being undone"),
+                            ("undone", "Undone"),
+                        ],
+                        default="uploaded",
+                        max_length=10,
+                    ),
+                ),
+                ("counts", models.JSONField(default=dict)),
+                ("words", models.JSONField(default=list)),
+                ("plan_digest", models.CharField(blank=True, default="", max_length=64)),
+                ("error", models.TextField(blank=True, default="")),
+                ("uploaded_at", models.DateTimeField(auto_now_add=True)),
+                ("applied_at", models.DateTimeField(null=True)),
+                ("undone_at", models.DateTimeField(null=True)),
             ],
             options={
-                'db_table': 'register_import',
-                'ordering': ['-uploaded_at', '-id'],
+                "db_table": "register_import",
+                "ordering": ["-uploaded_at", "-id"],
             },
         ),
         migrations.RemoveConstraint(
-            model_name='usecase',
-            name='use_case_pattern_is_known',
+            model_name="usecase",
+            name="use_case_pattern_is_known",
         ),
         migrations.AlterField(
-            model_name='usecase',
-            name='pattern',
-            field=models.CharField(choices=[('retrieval', 'Answers from documents'), ('agent', 'Agent with tools'), ('summarisation', 'Summaries'), ('drafting', 'Drafts'), ('classification', 'Sorting and routing'), ('conversation', 'Open conversation'), ('unstated', 'Not stated')], max_length=20),
+            model_name="usecase",
+            name="pattern",
+            field=models.CharField(
+                choices=[
+                    ("retrieval", "Answers from documents"),
+                    ("agent", "Agent with tools"),
+                    ("summarisation", "Summaries"),
+                    ("drafting", "Drafts"),
+                    ("classification", "Sorting and routing"),
+                    ("conversation", "Open conversation"),
+                    ("unstated", "Not stated"),
+                ],
+                max_length=20,
+            ),
         ),
         # Not valid at first: the next migration looks through the table without holding it.
         AddConstraintNotValid(
-            model_name='usecase',
-            constraint=models.CheckConstraint(condition=models.Q(('pattern__in', ['retrieval', 'agent', 'summarisation', 'drafting', 'classification', 'conversation', 'unstated'])), name='use_case_pattern_is_known'),
+            model_name="usecase",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    (
+                        "pattern__in",
+                        [
+                            "retrieval",
+                            "agent",
+                            "summarisation",
+                            "drafting",
+                            "classification",
+                            "conversation",
+                            "unstated",
+                        ],
+                    )
+                ),
+                name="use_case_pattern_is_known",
+            ),
         ),
         migrations.AddField(
-            model_name='importedusecase',
-            name='use_case',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='imported', to='usecases.usecase'),
+            model_name="importedusecase",
+            name="use_case",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="imported", to="usecases.usecase"
+            ),
         ),
         migrations.AddField(
-            model_name='importrow',
-            name='use_case',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='import_rows', to='usecases.usecase'),
+            model_name="importrow",
+            name="use_case",
+            field=models.ForeignKey(
+                null=True,
+                on_delete=django.db.models.deletion.SET_NULL,
+                related_name="import_rows",
+                to="usecases.usecase",
+            ),
         ),
         migrations.AddField(
-            model_name='registerimport',
-            name='asker',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL),
+            model_name="registerimport",
+            name="asker",
+            field=models.ForeignKey(
+                null=True, on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
+            ),
         ),
         migrations.AddField(
-            model_name='registerimport',
-            name='asker_account',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='portal.serviceaccount'),
+            model_name="registerimport",
+            name="asker_account",
+            field=models.ForeignKey(
+                null=True, on_delete=django.db.models.deletion.PROTECT, related_name="+", to="portal.serviceaccount"
+            ),
         ),
         migrations.AddField(
-            model_name='registerimport',
-            name='default_owner',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL),
+            model_name="registerimport",
+            name="default_owner",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
+            ),
         ),
         migrations.AddField(
-            model_name='registerimport',
-            name='default_unit',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='portal.businessunit'),
+            model_name="registerimport",
+            name="default_unit",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="+", to="portal.businessunit"
+            ),
         ),
         migrations.AddField(
-            model_name='registerimport',
-            name='uploader',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='register_imports', to=settings.AUTH_USER_MODEL),
+            model_name="registerimport",
+            name="uploader",
+            field=models.ForeignKey(
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="register_imports",
+                to=settings.AUTH_USER_MODEL,
+            ),
         ),
         migrations.AddField(
-            model_name='registerimport',
-            name='uploader_account',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='portal.serviceaccount'),
+            model_name="registerimport",
+            name="uploader_account",
+            field=models.ForeignKey(
+                null=True, on_delete=django.db.models.deletion.PROTECT, related_name="+", to="portal.serviceaccount"
+            ),
         ),
         migrations.AddField(
-            model_name='importrow',
-            name='register_import',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='rows', to='usecases.registerimport'),
+            model_name="importrow",
+            name="register_import",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE, related_name="rows", to="usecases.registerimport"
+            ),
         ),
         migrations.AddField(
-            model_name='importedusecase',
-            name='register_import',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='imported', to='usecases.registerimport'),
+            model_name="importedusecase",
+            name="register_import",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="imported", to="usecases.registerimport"
+            ),
         ),
         migrations.AddIndex(
-            model_name='registerimport',
-            index=models.Index(fields=['-uploaded_at', '-id'], name='register_import_newest'),
+            model_name="registerimport",
+            index=models.Index(fields=["-uploaded_at", "-id"], name="register_import_newest"),
         ),
         migrations.AddIndex(
-            model_name='registerimport',
-            index=models.Index(fields=['header_fingerprint', '-uploaded_at'], name='register_import_headers'),
+            model_name="registerimport",
+            index=models.Index(fields=["header_fingerprint", "-uploaded_at"], name="register_import_headers"),
         ),
         migrations.AddIndex(
-            model_name='registerimport',
-            index=models.Index(fields=['file_sha256'], name='register_import_file'),
+            model_name="registerimport",
+            index=models.Index(fields=["file_sha256"], name="register_import_file"),
         ),
         migrations.AddConstraint(
-            model_name='registerimport',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', ['uploaded', 'checking', 'checked', 'applying', 'applied', 'undoing', 'undone'])), name='register_import_state_is_known'),
+            model_name="registerimport",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("state__in", ["uploaded", "checking", "checked", "applying", "applied", "undoing", "undone"])
+                ),
+                name="register_import_state_is_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='registerimport',
-            constraint=models.CheckConstraint(condition=models.Q(('source_name', ''), _negated=True), name='register_import_names_its_source'),
+            model_name="registerimport",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("source_name", ""), _negated=True), name="register_import_names_its_source"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='registerimport',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('uploader__isnull', False), ('uploader_account__isnull', True)), models.Q(('uploader__isnull', True), ('uploader_account__isnull', False)), _connector='OR'), name='register_import_has_one_uploader'),
+            model_name="registerimport",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("uploader__isnull", False), ("uploader_account__isnull", True)),
+                    models.Q(("uploader__isnull", True), ("uploader_account__isnull", False)),
+                    _connector="OR",
+                ),
+                name="register_import_has_one_uploader",
+            ),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='registerimport',
-            trigger=pgtrigger.compiler.Trigger(name='state_follows_lifecycle', sql=pgtrigger.compiler.UpsertTriggerSql(declare='DECLARE _is_valid_transition BOOLEAN;', func='SELECT CONCAT(OLD."state", \':\', NEW."state") = ANY(\'{applied:undoing,applying:applied,applying:checked,checked:applying,checked:checking,checked:uploaded,checking:checked,checking:uploaded,undoing:applied,undoing:undone,uploaded:checking,uploaded:uploaded}\'::text[]) INTO _is_valid_transition; IF (_is_valid_transition IS FALSE AND OLD."state" IS DISTINCT FROM NEW."state") THEN RAISE EXCEPTION \'pgtrigger: Invalid transition of field "state" from "%" to "%" on table %\', OLD."state", NEW."state", TG_TABLE_NAME; ELSE RETURN NEW; END IF;', hash='63368023656e81b1581ae8185685cb7ca3158135', operation='UPDATE', pgid='pgtrigger_state_follows_lifecycle_072e7', table='register_import', when='BEFORE')),
+            model_name="registerimport",
+            trigger=pgtrigger.compiler.Trigger(
+                name="state_follows_lifecycle",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    declare="DECLARE _is_valid_transition BOOLEAN;",
+                    func='SELECT CONCAT(OLD."state", \':\', NEW."state") = ANY(\'{applied:undoing,applying:applied,applying:checked,checked:applying,checked:checking,checked:uploaded,checking:checked,checking:uploaded,undoing:applied,undoing:undone,uploaded:checking,uploaded:uploaded}\'::text[]) INTO _is_valid_transition; IF (_is_valid_transition IS FALSE AND OLD."state" IS DISTINCT FROM NEW."state") THEN RAISE EXCEPTION \'pgtrigger: Invalid transition of field "state" from "%" to "%" on table %\', OLD."state", NEW."state", TG_TABLE_NAME; ELSE RETURN NEW; END IF;',
+                    hash="63368023656e81b1581ae8185685cb7ca3158135",
+                    operation="UPDATE",
+                    pgid="pgtrigger_state_follows_lifecycle_072e7",
+                    table="register_import",
+                    when="BEFORE",
+                ),
+            ),
         ),
         migrations.AddIndex(
-            model_name='importrow',
-            index=models.Index(fields=['register_import', 'outcome', 'number'], name='import_row_outcomes'),
+            model_name="importrow",
+            index=models.Index(fields=["register_import", "outcome", "number"], name="import_row_outcomes"),
         ),
         migrations.AddConstraint(
-            model_name='importrow',
-            constraint=models.UniqueConstraint(fields=('register_import', 'number'), name='import_row_stands_once'),
+            model_name="importrow",
+            constraint=models.UniqueConstraint(fields=("register_import", "number"), name="import_row_stands_once"),
         ),
         migrations.AddConstraint(
-            model_name='importrow',
-            constraint=models.CheckConstraint(condition=models.Q(('outcome__in', ['create', 'change', 'same', 'refuse'])), name='import_row_outcome_is_known'),
+            model_name="importrow",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("outcome__in", ["create", "change", "same", "refuse"])),
+                name="import_row_outcome_is_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='importedusecase',
-            constraint=models.UniqueConstraint(fields=('source_name', 'key'), name='imported_use_case_is_known_once'),
+            model_name="importedusecase",
+            constraint=models.UniqueConstraint(fields=("source_name", "key"), name="imported_use_case_is_known_once"),
         ),
     ]

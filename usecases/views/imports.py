@@ -36,7 +36,9 @@ _VERBS = {
 def found(request: HttpRequest, pk: uuid.UUID) -> RegisterImport:
     """The import, or 404 for what this actor may not know of."""
     visible = policies.imports_visible_to(actor_of(request))
-    return get_object_or_404(visible.select_related("default_owner", "default_unit", "uploader", "uploader_account"), pk=pk)
+    return get_object_or_404(
+        visible.select_related("default_owner", "default_unit", "uploader", "uploader_account"), pk=pk
+    )
 
 
 @require_http_methods(["GET", "POST"])
@@ -90,7 +92,9 @@ def _context(request: HttpRequest, held: RegisterImport, **forms: Any) -> dict[s
         "held": held,
         "busy": busy,
         "progress": cache.get(progress_key(held.pk)) if busy else None,
-        "tally": [(RowOutcome(name).label, name, held.counts[name]) for name in RowOutcome.values if name in held.counts],
+        "tally": [
+            (RowOutcome(name).label, name, held.counts[name]) for name in RowOutcome.values if name in held.counts
+        ],
         "outcome": outcome,
         "rows": listed[:PAGE],
         "after": listed[PAGE - 1].number if len(listed) > PAGE else 0,

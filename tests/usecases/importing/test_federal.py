@@ -17,7 +17,9 @@ INVENTORIES = [
 ]
 
 
-@pytest.mark.parametrize(("path", "uses", "high"), INVENTORIES, ids=lambda value: getattr(value, "stem", str(value))[:4])
+@pytest.mark.parametrize(
+    ("path", "uses", "high"), INVENTORIES, ids=lambda value: getattr(value, "stem", str(value))[:4]
+)
 def test_a_public_inventory_comes_in_whole_and_goes_out_whole(cast: Cast, path: Path, uses: int, high: int) -> None:
     register_import = applied(cast, path.read_bytes(), file_name=path.name)
     assert (register_import.state, register_import.error) == ("applied", "")

@@ -107,7 +107,9 @@ def test_a_later_file_updates_and_undoing_it_brings_everything_back(cast: Cast) 
     assert (later.counts["change"], later.counts["same"]) == (1, 3)
     letter = UseCase.objects.get(title="Letter helper")
     assert letter.business_outcome == "Letters leave within the hour."
-    assert Fact.objects.get(use_case=letter, name="business_outcome", until__isnull=True).value == letter.business_outcome
+    assert (
+        Fact.objects.get(use_case=letter, name="business_outcome", until__isnull=True).value == letter.business_outcome
+    )
     back = undone(cast, later)
     assert (back.state, back.counts["undone"], back.counts["kept"]) == ("undone", 1, 0)
     assert snapshot() == before
@@ -133,7 +135,9 @@ def test_what_was_edited_here_is_not_overwritten_by_a_later_file(cast: Cast) -> 
     later = applied(cast, CHANGED)
     assert UseCase.objects.get(pk=letter.pk).business_outcome == "Ours."
     row = ImportRow.objects.get(register_import=later, number=4)
-    assert row.reasons == ["The business outcome was edited here since; that stays, and the source's is kept with the row."]
+    assert row.reasons == [
+        "The business outcome was edited here since; that stays, and the source's is kept with the row."
+    ]
 
 
 def test_rows_in_another_order_are_known_again(cast: Cast) -> None:
