@@ -349,6 +349,8 @@ SPECTACULAR_SETTINGS = {
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
     # Several inputs have a field named “kind”; their words get names of their own.
     "ENUM_NAME_OVERRIDES": {
+        "PatternEnum": "usecases.choices.Pattern",
+        "ChosenPatternEnum": "usecases.choices.CHOSEN_PATTERNS",
         "ConnectorKindEnum": "evidence.choices.ConnectorKind",
         "JudgeKindEnum": "evidence.choices.JudgeKind",
     },

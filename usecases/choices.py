@@ -16,10 +16,9 @@ class Pattern(models.TextChoices):
     # Only an import leaves it open; nobody chooses it.
     UNSTATED = "unstated", _("Not stated")
 
-    @classmethod
-    def to_choose(cls) -> list[tuple[str, str]]:
-        """What people and machines may say."""
-        return [(str(value), str(label)) for value, label in cls.choices if value != cls.UNSTATED]
+
+# What people and machines may say.
+CHOSEN_PATTERNS = [(value, label) for value, label in Pattern.choices if value != Pattern.UNSTATED]
 
 
 class Stage(models.TextChoices):

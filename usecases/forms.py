@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from portal.access import unit_paths_with
 from portal.actors import Actor
 from portal.models import BusinessUnit, User
-from usecases.choices import DataClass, Pattern, Stage, TeamRole, Tier
+from usecases.choices import CHOSEN_PATTERNS, DataClass, Pattern, Stage, TeamRole, Tier
 from usecases.models import DataSource
 
 MAX_TEXT = 4000
@@ -56,7 +56,7 @@ class DescriptionForm(forms.Form):
     )
     pattern = forms.ChoiceField(
         label=_("What does it do?"),
-        choices=Pattern.to_choose(),
+        choices=CHOSEN_PATTERNS,
         help_text=_("This decides what will have to be measured."),
     )
 

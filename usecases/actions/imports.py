@@ -19,7 +19,7 @@ from portal.audit import record
 from portal.files import keep, path_of
 from portal.models import BusinessUnit, User
 from usecases import import_policies as policies
-from usecases.choices import ImportState, Pattern
+from usecases.choices import CHOSEN_PATTERNS, ImportState
 from usecases.importing.bounds import Unreadable
 from usecases.importing.mapping import ColumnMapping, faults, suggested
 from usecases.importing.readings import Table, Way
@@ -153,7 +153,7 @@ def _translated(words: Mapping[str, Mapping[str, str]]) -> dict[str, dict[str, s
 
 def our_words(name: str) -> list[str]:
     if name == "pattern":
-        return [value for value, _label in Pattern.to_choose()]
+        return [value for value, _label in CHOSEN_PATTERNS]
     return list(dict.fromkeys(vocabulary().words[name].values()))
 
 

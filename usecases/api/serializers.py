@@ -10,7 +10,7 @@ from rest_framework import serializers
 
 from portal.api.serializers import StrictSerializer
 from portal.models import BusinessUnit, User
-from usecases.choices import DataClass, Pattern, Stage, Tier
+from usecases.choices import CHOSEN_PATTERNS, DataClass, Pattern, Stage, Tier
 from usecases.models import Answer, DataSource, DataUse, RiskReview, SystemVersion, UseCase
 
 MAX_TEXT = 4000
@@ -62,7 +62,7 @@ class UseCaseIn(StrictSerializer):
     title = serializers.CharField(max_length=160)
     business_outcome = serializers.CharField(max_length=MAX_TEXT)
     user_group = serializers.CharField(max_length=MAX_TEXT)
-    pattern = serializers.ChoiceField(choices=Pattern.to_choose())
+    pattern = serializers.ChoiceField(choices=CHOSEN_PATTERNS)
 
 
 class RegistrationIn(UseCaseIn):

@@ -10,7 +10,7 @@ from typing import Any
 import openpyxl
 import pytest
 from django.test import Client
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from portal.exports import csv_parts, json_parts, workbook
@@ -24,7 +24,8 @@ from usecases.importing.words import clean, known_headers, vocabulary
 from usecases.models import UseCase
 
 HEADERS = ("Name", "Business outcome", "User group", "Pattern", "Reported stage", "Reported impact")
-TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), min_size=1, max_size=80)
+LETTERS = st.characters(categories=["L", "N", "P", "S"]) | st.sampled_from(" \n\t")
+TEXTS = st.text(LETTERS, min_size=1, max_size=60)
 STARTS = st.sampled_from(["", "=", "+", "-", "@", "'", "'=", "''-", "\t", " "])
 ROWS = st.lists(
     st.tuples(
@@ -69,16 +70,14 @@ def cells_of(values: dict[str, Any]) -> tuple[str, ...]:
     )
 
 
-def simple(rows: list[tuple[str, ...]]) -> bool:
-    """Words, not another way of saying nothing; control characters are no part of a workbook's text."""
-    texts = [text for row in rows for text in row[:3]]
-    return all(vocabulary().null_state(clean(text)) is None for text in texts) and all(
-        letter.isprintable() or letter in " \n\t" for text in texts for letter in text
-    )
+def says_something(rows: list[tuple[str, ...]]) -> bool:
+    """Texts that are no other way of saying nothing."""
+    return all(vocabulary().null_state(clean(text)) is None for row in rows for text in row[:3])
 
 
 @pytest.mark.parametrize("kind", ["csv", "xlsx", "json"])
-@given(rows=ROWS.filter(simple))
+@settings(deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow])
+@given(rows=ROWS.filter(says_something))
 def test_import_export_and_import_again_is_a_fixed_point(kind: str, rows: list[tuple[str, ...]]) -> None:
     first = meant(kind, written(kind, rows))
     again = meant(kind, written(kind, [cells_of(values) for values in first]))

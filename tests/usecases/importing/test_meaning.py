@@ -5,7 +5,7 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.usecases.importing.files import RECODINGS
@@ -48,6 +48,7 @@ def test_what_is_no_date_is_not_made_one(written: str) -> None:
     assert dated(written) is None
 
 
+@settings(deadline=None)
 @given(st.dates(min_value=date(1950, 1, 1), max_value=date(2100, 12, 31)))
 def test_every_day_is_read_in_every_unmistakable_form(day: date) -> None:
     for written in (
@@ -113,11 +114,13 @@ def test_cells_of_several_values_are_taken_apart(raw: str, values: list[str]) ->
     assert list(several(raw)) == values
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_cleaning_twice_changes_nothing(text: str) -> None:
     assert clean(clean(text)) == clean(text)
 
 
+@settings(deadline=None)
 @given(st.text(max_size=60))
 def test_a_key_of_a_word_is_its_own_key_or_gone_on_to_less(text: str) -> None:
     assert len(word_key(word_key(text))) <= len(word_key(text))
@@ -132,6 +135,7 @@ MAPPING = ColumnMapping({0: "organisation", 1: "external_id", 2: "title", 3: "un
 CELLS = st.sampled_from(["", "1", "2", "A", "a ", "B"])
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(CELLS, CELLS, CELLS, CELLS), max_size=12), st.randoms())
 def test_every_row_has_a_key_of_its_own_and_order_changes_no_key(rows, random) -> None:
     keys = sorted(row.keys[0] for row in said(made(*rows), MAPPING))

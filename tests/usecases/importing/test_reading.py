@@ -11,7 +11,7 @@ from pathlib import Path
 
 import openpyxl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from portal.formula_guard import freed, guarded
@@ -154,6 +154,7 @@ def test_a_hostile_file_is_refused_within_a_second_and_two_hundred_megabytes(nam
     assert int(megabytes) < 200
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=400))
 def test_bytes_of_any_kind_are_read_or_refused_in_words(body: bytes) -> None:
     try:
@@ -163,6 +164,7 @@ def test_bytes_of_any_kind_are_read_or_refused_in_words(body: bytes) -> None:
         assert error.text.endswith(".")
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_what_is_guarded_and_freed_is_the_same(text: str) -> None:
     assert freed(guarded(text)) == text
