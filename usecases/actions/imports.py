@@ -217,6 +217,8 @@ def table_of(register_import: RegisterImport, way: Way | None = None) -> Table:
             return read(file, way or Way.from_json(register_import.way), known_headers())
     except Unreadable as error:
         raise unreadable(error) from None
+    except FileNotFoundError:
+        raise ValidationError({"file": _("The file is no longer kept here. Upload it again.")}) from None
 
 
 def progress_key(pk: uuid.UUID) -> str:

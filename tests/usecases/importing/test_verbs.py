@@ -8,6 +8,7 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
 from portal.access import Refused
+from portal.files import path_of
 from portal.models import AuditEvent
 from tests.cast import Cast
 from tests.usecases.importing.files import SMALL
@@ -273,3 +274,12 @@ def test_an_empty_file_is_refused_in_words(cast: Cast) -> None:
         uploaded(cast, b"")
     assert refused.value.message_dict == {"file": ["The file is empty."]}
     assert RegisterImport.objects.count() == 0
+
+
+def test_a_file_that_was_lost_is_missed_in_words(cast: Cast) -> None:
+    made = uploaded(cast)
+    path_of(made.file_sha256).unlink()
+    request_check(actor=cast.actor("arno"), register_import=made)
+    run_import(made.pk)
+    made.refresh_from_db()
+    assert (made.state, made.error) == ("uploaded", "The file is no longer kept here. Upload it again.")
