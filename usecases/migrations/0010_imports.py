@@ -19,63 +19,6 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
-            name="ImportedUseCase",
-            fields=[
-                (
-                    "id",
-                    models.UUIDField(
-                        default=portal.identifiers.uuid7, editable=False, primary_key=True, serialize=False
-                    ),
-                ),
-                ("source_name", models.CharField(max_length=120)),
-                ("key", models.CharField(max_length=160)),
-                ("fingerprint", models.CharField(max_length=64)),
-                ("values", models.JSONField()),
-                ("cells", models.JSONField()),
-            ],
-            options={
-                "db_table": "imported_use_case",
-            },
-        ),
-        migrations.CreateModel(
-            name="ImportRow",
-            fields=[
-                (
-                    "id",
-                    models.UUIDField(
-                        default=portal.identifiers.uuid7, editable=False, primary_key=True, serialize=False
-                    ),
-                ),
-                ("number", models.PositiveIntegerField()),
-                (
-                    "outcome",
-                    models.CharField(
-                        choices=[
-                            ("create", "Created"),
-                            ("change", "Changed"),
-                            ("same", "Unchanged"),
-                            ("refuse", "Refused"),
-                        ],
-                        max_length=10,
-                    ),
-                ),
-                ("title", models.TextField()),
-                ("reasons", models.JSONField(default=list)),
-                ("missing", models.JSONField(default=list)),
-                ("key", models.CharField(max_length=160)),
-                ("fingerprint", models.CharField(max_length=64)),
-                ("values", models.JSONField()),
-                ("cells", models.JSONField()),
-                ("changes", models.JSONField(default=list)),
-                ("before", models.JSONField(null=True)),
-                ("after", models.JSONField(null=True)),
-                ("kept", models.TextField(blank=True, default="")),
-            ],
-            options={
-                "db_table": "import_row",
-            },
-        ),
-        migrations.CreateModel(
             name="RegisterImport",
             fields=[
                 (
@@ -118,10 +61,144 @@ class Migration(migrations.Migration):
                 ("uploaded_at", models.DateTimeField(auto_now_add=True)),
                 ("applied_at", models.DateTimeField(null=True)),
                 ("undone_at", models.DateTimeField(null=True)),
+                (
+                    "asker",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "asker_account",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="portal.serviceaccount",
+                    ),
+                ),
+                (
+                    "default_owner",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
+                    ),
+                ),
+                (
+                    "default_unit",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="portal.businessunit"
+                    ),
+                ),
+                (
+                    "uploader",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="register_imports",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "uploader_account",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="portal.serviceaccount",
+                    ),
+                ),
             ],
             options={
                 "db_table": "register_import",
                 "ordering": ["-uploaded_at", "-id"],
+            },
+        ),
+        migrations.CreateModel(
+            name="ImportRow",
+            fields=[
+                (
+                    "id",
+                    models.UUIDField(
+                        default=portal.identifiers.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("number", models.PositiveIntegerField()),
+                (
+                    "outcome",
+                    models.CharField(
+                        choices=[
+                            ("create", "Created"),
+                            ("change", "Changed"),
+                            ("same", "Unchanged"),
+                            ("refuse", "Refused"),
+                        ],
+                        max_length=10,
+                    ),
+                ),
+                ("title", models.TextField()),
+                ("reasons", models.JSONField(default=list)),
+                ("missing", models.JSONField(default=list)),
+                ("key", models.CharField(max_length=160)),
+                ("fingerprint", models.CharField(max_length=64)),
+                ("values", models.JSONField()),
+                ("cells", models.JSONField()),
+                ("changes", models.JSONField(default=list)),
+                ("before", models.JSONField(null=True)),
+                ("after", models.JSONField(null=True)),
+                ("kept", models.TextField(blank=True, default="")),
+                (
+                    "use_case",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="import_rows",
+                        to="usecases.usecase",
+                    ),
+                ),
+                (
+                    "register_import",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="rows", to="usecases.registerimport"
+                    ),
+                ),
+            ],
+            options={
+                "db_table": "import_row",
+            },
+        ),
+        migrations.CreateModel(
+            name="ImportedUseCase",
+            fields=[
+                (
+                    "id",
+                    models.UUIDField(
+                        default=portal.identifiers.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("source_name", models.CharField(max_length=120)),
+                ("key", models.CharField(max_length=160)),
+                ("fingerprint", models.CharField(max_length=64)),
+                ("values", models.JSONField()),
+                ("cells", models.JSONField()),
+                (
+                    "use_case",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="imported", to="usecases.usecase"
+                    ),
+                ),
+                (
+                    "register_import",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="imported",
+                        to="usecases.registerimport",
+                    ),
+                ),
+            ],
+            options={
+                "db_table": "imported_use_case",
             },
         ),
         migrations.RemoveConstraint(
@@ -163,82 +240,6 @@ class Migration(migrations.Migration):
                     )
                 ),
                 name="use_case_pattern_is_known",
-            ),
-        ),
-        migrations.AddField(
-            model_name="importedusecase",
-            name="use_case",
-            field=models.ForeignKey(
-                on_delete=django.db.models.deletion.PROTECT, related_name="imported", to="usecases.usecase"
-            ),
-        ),
-        migrations.AddField(
-            model_name="importrow",
-            name="use_case",
-            field=models.ForeignKey(
-                null=True,
-                on_delete=django.db.models.deletion.SET_NULL,
-                related_name="import_rows",
-                to="usecases.usecase",
-            ),
-        ),
-        migrations.AddField(
-            model_name="registerimport",
-            name="asker",
-            field=models.ForeignKey(
-                null=True, on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
-            ),
-        ),
-        migrations.AddField(
-            model_name="registerimport",
-            name="asker_account",
-            field=models.ForeignKey(
-                null=True, on_delete=django.db.models.deletion.PROTECT, related_name="+", to="portal.serviceaccount"
-            ),
-        ),
-        migrations.AddField(
-            model_name="registerimport",
-            name="default_owner",
-            field=models.ForeignKey(
-                on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
-            ),
-        ),
-        migrations.AddField(
-            model_name="registerimport",
-            name="default_unit",
-            field=models.ForeignKey(
-                on_delete=django.db.models.deletion.PROTECT, related_name="+", to="portal.businessunit"
-            ),
-        ),
-        migrations.AddField(
-            model_name="registerimport",
-            name="uploader",
-            field=models.ForeignKey(
-                null=True,
-                on_delete=django.db.models.deletion.PROTECT,
-                related_name="register_imports",
-                to=settings.AUTH_USER_MODEL,
-            ),
-        ),
-        migrations.AddField(
-            model_name="registerimport",
-            name="uploader_account",
-            field=models.ForeignKey(
-                null=True, on_delete=django.db.models.deletion.PROTECT, related_name="+", to="portal.serviceaccount"
-            ),
-        ),
-        migrations.AddField(
-            model_name="importrow",
-            name="register_import",
-            field=models.ForeignKey(
-                on_delete=django.db.models.deletion.CASCADE, related_name="rows", to="usecases.registerimport"
-            ),
-        ),
-        migrations.AddField(
-            model_name="importedusecase",
-            name="register_import",
-            field=models.ForeignKey(
-                on_delete=django.db.models.deletion.PROTECT, related_name="imported", to="usecases.registerimport"
             ),
         ),
         migrations.AddIndex(

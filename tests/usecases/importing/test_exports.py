@@ -53,7 +53,8 @@ def written(kind: str, rows: list[tuple[str, ...]]) -> bytes:
         return "".join(csv_parts(HEADERS, rows)).encode()
     if kind == "json":
         return "".join(json_parts(HEADERS, rows)).encode()
-    body: bytes = workbook(HEADERS, rows).read()
+    with workbook(HEADERS, rows) as file:
+        body: bytes = file.read()
     return body
 
 
@@ -89,7 +90,7 @@ def test_import_export_and_import_again_is_a_fixed_point(kind: str, rows: list[t
 def test_no_cell_of_an_export_begins_as_a_formula(start: str) -> None:
     body = "".join(csv_parts(("a",), [(f"{start}cmd|' /C calc'!A0",)]))
     assert list(csv.reader(io.StringIO(body.removeprefix("\ufeff"), newline="")))[1][0] == f"'{start}cmd|' /C calc'!A0"
-    with zipfile.ZipFile(workbook(("a",), [(f"{start}1+1",)])) as archive:
+    with workbook(("a",), [(f"{start}1+1",)]) as file, zipfile.ZipFile(file) as archive:
         assert b"<f>" not in archive.read("xl/worksheets/sheet1.xml")
 
 
@@ -97,15 +98,17 @@ def download(client: Client, kind: str, **filters: str) -> bytes:
     response = client.get("/use-cases/export/", {"format": kind, **filters})
     assert response.status_code == 200
     assert f"use-cases.{kind}" in response["Content-Disposition"]
-    return b"".join(response.streaming_content)  # type: ignore[attr-defined]
+    body = b"".join(response.streaming_content)  # type: ignore[attr-defined]
+    response.close()
+    return body
 
 
 def names(kind: str, body: bytes) -> list[str]:
     if kind == "json":
         return [record["Name"] for record in json.loads(body)]
     if kind == "xlsx":
-        rows = openpyxl.load_workbook(io.BytesIO(body)).active.iter_rows(min_row=2, values_only=True)
-        return [str(row[1]) for row in rows]
+        book = openpyxl.load_workbook(io.BytesIO(body))
+        return [str(row[1]) for row in book.active.iter_rows(min_row=2, values_only=True)]
     return [row["Name"] for row in csv.DictReader(io.StringIO(body.decode("utf-8-sig"), newline=""))]
 
 
