@@ -30,10 +30,10 @@ def press(page: Page, name: str) -> None:
 
 
 def test_a_small_register_is_mapped_looked_at_applied_and_undone(office: Office, work: Works, tmp_path: Path) -> None:
-    work.worker()
     path = tmp_path / "inventory.csv"
     path.write_text(SMALL, encoding="utf-8")
     page = office.desk("arno")
+    work.worker()
     upload(page, path)
     expect(page.get_by_label("Use case name")).to_have_value("title")
     press(page, "Save the columns and look")
@@ -64,8 +64,8 @@ def test_a_small_register_is_mapped_looked_at_applied_and_undone(office: Office,
 def test_a_public_inventory_comes_in_on_the_screen(
     office: Office, work: Works, path: Path, uses: int, high: int
 ) -> None:
-    work.worker()
     page = office.desk("arno")
+    work.worker()
     upload(page, path)
     press(page, "Make the dry run with these columns")
     expect(page.locator("#standing")).to_contain_text(f"{uses} would be created", timeout=PATIENCE)
