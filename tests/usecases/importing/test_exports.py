@@ -100,8 +100,8 @@ def download(client: Client, kind: str, **filters: str) -> bytes:
     assert f"use-cases.{kind}" in response["Content-Disposition"]
     body = b"".join(response.streaming_content)  # type: ignore[attr-defined]
     # Closing the response would end the request, and with it the test's connection.
-    if kind == "xlsx":
-        response.file_to_stream.close()  # type: ignore[attr-defined]
+    for close in response._resource_closers:
+        close()
     return body
 
 
