@@ -11,6 +11,7 @@ import os
 import re
 import uuid
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
@@ -57,55 +58,84 @@ def record(
 
     Must run inside the verb's transaction. `data` holds plain values; floats are refused, decimals become text.
     """
+    return record_many(actor, [Telling(action, thing, sentence, use_case, data, references)])[0]
+
+
+@dataclass(frozen=True)
+class Telling:
+    """One fact of many that a verb tells at once; the words are those of `record`."""
+
+    action: str
+    thing: Audited
+    sentence: str
+    use_case: uuid.UUID | None = None
+    data: Mapping[str, Any] | None = None
+    references: Sequence[str] = ()
+
+
+def record_many(actor: Actor, tellings: Sequence[Telling]) -> list[uuid.UUID]:
+    """Tell many facts in few round trips: the same text, hash and order as one by one. Each thing at most once."""
     if not connection.in_atomic_block:
         raise RuntimeError("An audit event belongs into the transaction of the verb that causes it.")
-    event_id = uuid7()
-    salt = os.urandom(16)
-    personal = _personal(actor)
+    _count_revisions([telling.thing for telling in tellings])
+    author, personal = _author(actor), _personal(actor)
+    told = [_row(actor, telling, author, personal) for telling in tellings]
+    with connection.cursor() as cursor:
+        if len(told) == 1:
+            cursor.execute(_INSERT, told[0])
+        else:
+            cursor.executemany(_INSERT, told)
+    return [row["id"] for row in told]
+
+
+def _row(actor: Actor, telling: Telling, author: dict[str, Any], personal: dict[str, str]) -> dict[str, Any]:
+    event_id, salt, thing = uuid7(), os.urandom(16), telling.thing
     leaf = {
         "v": FORMAT,
         "id": str(event_id),
         "at": datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-        "actor": _author(actor),
-        "action": action,
-        "sentence": sentence,
-        "object": {"type": thing._meta.db_table, "id": str(thing.pk), "rev": _next_revision(thing)},
-        "data": plain(data or {}),
+        "actor": author,
+        "action": telling.action,
+        "sentence": telling.sentence,
+        "object": {"type": thing._meta.db_table, "id": str(thing.pk), "rev": thing.audit_rev},
+        "data": plain(telling.data or {}),
         "request_id": actor.origin.request_id,
         "pii_commit": hashlib.sha256(salt + rfc8785.dumps(personal)).hexdigest(),
     }
     canon = rfc8785.dumps(leaf)
-    with connection.cursor() as cursor:
-        cursor.execute(
-            _INSERT,
-            {
-                "id": event_id,
-                "type": leaf["object"]["type"],
-                "object": thing.pk,
-                "rev": leaf["object"]["rev"],
-                "canon": canon.decode(),
-                "leaf": hashlib.sha256(b"\x00" + canon).digest(),
-                "use_case": use_case,
-                "references": list(references),
-                "salt": salt,
-                "personal": json.dumps(personal),
-            },
-        )
-    return event_id
+    return {
+        "id": event_id,
+        "type": thing._meta.db_table,
+        "object": thing.pk,
+        "rev": thing.audit_rev,
+        "canon": canon.decode(),
+        "leaf": hashlib.sha256(b"\x00" + canon).digest(),
+        "use_case": telling.use_case,
+        "references": list(telling.references),
+        "salt": salt,
+        "personal": json.dumps(personal),
+    }
 
 
-def _next_revision(thing: Audited) -> int:
-    """Counts on the object's own row: gapless per object, without a lock that others would wait for."""
-    table = connection.ops.quote_name(thing._meta.db_table)
-    with connection.cursor() as cursor:
-        # The table's name is our own model's, quoted.
-        count = f"UPDATE {table} SET audit_rev = audit_rev + 1 WHERE id = %s RETURNING audit_rev"  # noqa: S608  # nosec B608
-        cursor.execute(count, [thing.pk])
-        row = cursor.fetchone()
-    if row is None:
-        raise RuntimeError(f"{thing._meta.db_table} {thing.pk} must be saved before its event is recorded.")
-    thing.audit_rev = row[0]
-    return int(row[0])
+def _count_revisions(things: Sequence[Audited]) -> None:
+    """Counts on the objects' own rows: gapless per object, without a lock that others would wait for."""
+    by_table: dict[str, dict[uuid.UUID, Audited]] = {}
+    for thing in things:
+        by_key = by_table.setdefault(thing._meta.db_table, {})
+        if thing.pk in by_key:
+            raise ValueError(f"{thing._meta.db_table} {thing.pk} has two facts told at once: tell them in turn.")
+        by_key[thing.pk] = thing
+    for name, by_key in by_table.items():
+        table = connection.ops.quote_name(name)
+        with connection.cursor() as cursor:
+            # The table's name is our own model's, quoted.
+            count = f"UPDATE {table} SET audit_rev = audit_rev + 1 WHERE id = ANY(%s) RETURNING id, audit_rev"  # noqa: S608  # nosec B608
+            cursor.execute(count, [list(by_key)])
+            found = dict(cursor.fetchall())
+        for key, thing in by_key.items():
+            if key not in found:
+                raise RuntimeError(f"{name} {key} must be saved before its event is recorded.")
+            thing.audit_rev = int(found[key])
 
 
 def _author(actor: Actor) -> dict[str, Any]:

@@ -171,6 +171,7 @@ CELERY_BEAT_SCHEDULE = {
     "watch-retirements": {"task": "approvals.watch_retirements", "schedule": 3600.0, "options": {"expires": 3500}},
     # Reading computes what has lapsed; this warns people ahead and lets facts follow.
     "data-approvals": {"task": "usecases.follow_data_approvals", "schedule": 3600.0, "options": {"expires": 3500}},
+    "ring-imports": {"task": "usecases.ring_imports", "schedule": 15.0, "options": {"expires": 14}},
     "sweep-stale-gates": {"task": "approvals.sweep_stale_gates", "schedule": 60.0, "options": {"expires": 55}},
 }
 
@@ -280,6 +281,8 @@ BODY_LIMIT_DEFAULT = 1024 * 1024
 BODY_LIMITS = {
     "/api/v1/evaluation-runs/": 16 * 1024 * 1024,
     "/api/v1/usage-records/": 16 * 1024 * 1024,
+    "/api/v1/imports/": 21 * 1024 * 1024,
+    "/imports/": 21 * 1024 * 1024,
     "/connectors/": 32 * 1024 * 1024,
     "/documents/": 22 * 1024 * 1024,
     "/api/v1/documents/": 22 * 1024 * 1024,
@@ -366,6 +369,8 @@ SPECTACULAR_SETTINGS = {
         "DocumentKindEnum": "usecases.choices.DocumentKind",
         "RequestKindEnum": "usecases.choices.RequestKind",
         "WorkKindEnum": "usecases.choices.WorkKind",
+        "PatternEnum": "usecases.choices.Pattern",
+        "ChosenPatternEnum": "usecases.choices.CHOSEN_PATTERNS",
         "ConnectorKindEnum": "evidence.choices.ConnectorKind",
         "JudgeKindEnum": "evidence.choices.JudgeKind",
         # The register's filters ask for the same words under names of their own.
@@ -397,6 +402,7 @@ LIFECYCLES = [
     "usecases.lifecycle.WORK_ITEMS",
     "usecases.lifecycle.STEWARDSHIP",
     "usecases.lifecycle.DOCUMENTS",
+    "usecases.lifecycle.IMPORTS",
     "approvals.lifecycle.RELEASES",
 ]
 # What a person would leave behind (a list of words), and who moves it on when the account is switched off.

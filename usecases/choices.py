@@ -13,6 +13,12 @@ class Pattern(models.TextChoices):
     DRAFTING = "drafting", _("Drafts")
     CLASSIFICATION = "classification", _("Sorting and routing")
     CONVERSATION = "conversation", _("Open conversation")
+    # Only an import leaves it open; nobody chooses it.
+    UNSTATED = "unstated", _("Not stated")
+
+
+# What people and machines may say.
+CHOSEN_PATTERNS = [(value, label) for value, label in Pattern.choices if value != Pattern.UNSTATED]
 
 
 class Stage(models.TextChoices):
@@ -169,3 +175,20 @@ class WorkState(models.TextChoices):
     OPEN = "open", _("Open")
     DONE = "done", _("Done")
     DISMISSED = "dismissed", _("Set aside")
+
+
+class ImportState(models.TextChoices):
+    UPLOADED = "uploaded", _("Uploaded")
+    CHECKING = "checking", _("Being checked")
+    CHECKED = "checked", _("Checked")
+    APPLYING = "applying", _("Being applied")
+    APPLIED = "applied", _("Applied")
+    UNDOING = "undoing", _("Being undone")
+    UNDONE = "undone", _("Undone")
+
+
+class RowOutcome(models.TextChoices):
+    CREATE = "create", _("Created")
+    CHANGE = "change", _("Changed")
+    SAME = "same", _("Unchanged")
+    REFUSE = "refuse", _("Refused")

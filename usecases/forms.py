@@ -15,7 +15,7 @@ from portal.actors import Actor
 from portal.api.parsers import loads
 from portal.models import BusinessUnit, User
 from usecases.changes import fields as changed_fields
-from usecases.choices import ComponentKind, Modality, Pattern, Sharing, TeamRole, Tier
+from usecases.choices import CHOSEN_PATTERNS, ComponentKind, Modality, Sharing, TeamRole, Tier
 from usecases.finding.filters import MAX_VALUES, MAX_WORDS, Filter, filters
 from usecases.finding.query import COLUMNS, Query
 from usecases.history import KINDS
@@ -88,7 +88,9 @@ class DescriptionForm(forms.Form):
         _("Who will use it, and who is affected?"), rows=3, help_text=_("Roles and numbers, not “everybody”.")
     )
     pattern = forms.ChoiceField(
-        label=_("What does it do?"), choices=Pattern.choices, help_text=_("This decides what will have to be measured.")
+        label=_("What does it do?"),
+        choices=CHOSEN_PATTERNS,
+        help_text=_("This decides what will have to be measured."),
     )
 
 

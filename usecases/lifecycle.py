@@ -1,7 +1,7 @@
 """Which states exist in the register and which verb leads where."""
 
 from portal.lifecycle import Lifecycle, Transition
-from usecases.choices import DataUseState, DocumentState, RequestState, ReviewState, Stage, WorkState
+from usecases.choices import DataUseState, DocumentState, ImportState, RequestState, ReviewState, Stage, WorkState
 
 STAGES = Lifecycle(
     name="use case",
@@ -100,4 +100,31 @@ DOCUMENTS = Lifecycle(
     states=tuple(DocumentState.values),
     transitions=(Transition("retire_document", DocumentState.CURRENT, DocumentState.RETIRED, "document.retired"),),
     terminal=(DocumentState.RETIRED,),
+)
+
+IMPORTS = Lifecycle(
+    name="import",
+    initial=ImportState.UPLOADED,
+    states=tuple(ImportState.values),
+    transitions=(
+        Transition(
+            "map_import", (ImportState.UPLOADED, ImportState.CHECKED), ImportState.UPLOADED, "register_import.mapped"
+        ),
+        Transition(
+            "check_import", (ImportState.UPLOADED, ImportState.CHECKED), ImportState.CHECKING, "register_import.checked"
+        ),
+        Transition("refuse_file", ImportState.CHECKING, ImportState.UPLOADED, "register_import.refused"),
+        Transition(
+            "present_rows",
+            (ImportState.CHECKING, ImportState.APPLYING),
+            ImportState.CHECKED,
+            "register_import.presented",
+        ),
+        Transition("apply_import", ImportState.CHECKED, ImportState.APPLYING, "register_import.asked"),
+        Transition("finish_import", ImportState.APPLYING, ImportState.APPLIED, "register_import.applied"),
+        Transition("undo_import", ImportState.APPLIED, ImportState.UNDOING, "register_import.undo_asked"),
+        Transition("finish_undo", ImportState.UNDOING, ImportState.UNDONE, "register_import.undone"),
+        Transition("break_off_undo", ImportState.UNDOING, ImportState.APPLIED, "register_import.kept"),
+    ),
+    terminal=(ImportState.UNDONE,),
 )

@@ -38,6 +38,7 @@ from tests import databases
 from tests.approvals.story import approved
 from tests.cast import Cast, assemble
 from tests.evidence.scenes import case, recorded, usage, version_of
+from tests.usecases.importing.scenes import checked
 from tests.usecases.scenes import MODERATE, cleared, registered, source_of
 from usecases.actions.components import catalogue_component, set_retirement
 from usecases.actions.data_sources import approve_data_use, request_data_use
@@ -138,6 +139,7 @@ def build(home: Path) -> World:
     _second(world)
     _third(world)
     _sources(world)
+    _imported(world)
     _callers(world)
     return world
 
@@ -245,6 +247,11 @@ def _sources(world: World) -> None:
     file = create_connector(actor=petra, kind="focus_file", name="Costs", config={})
     host = allow_host(actor=world.cast.actor("sam"), host="mlflow.internal", port=443, reason="Runs in our network.")
     _keep(world, connector=connector, sync_run=run, file_connector=file, allowed_host=host)
+
+
+def _imported(world: World) -> None:
+    """A register of Olivia's that was looked at and waits to be applied."""
+    _keep(world, **{"import": checked(world.cast, by="olivia")})
 
 
 def _callers(world: World) -> None:

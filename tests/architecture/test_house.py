@@ -24,10 +24,14 @@ ROOMS = {
 OWN_ROOMS = {
     "portal": {
         "access", "actors", "audit", "celery", "checks", "composition", "context", "embedded", "env", "errors",
-        "files", "finders", "form_renderer", "handover", "history", "htmx", "http", "identifiers", "leaving", "logs",
-        "middleware", "navigation", "palette", "privileges", "settings", "sso", "trail", "triggers", "wsgi",
+        "exports", "files", "finders", "form_renderer", "formula_guard", "handover", "history", "htmx", "http",
+        "identifiers", "leaving", "logs", "middleware", "navigation", "palette", "privileges", "settings", "sso",
+        "trail", "triggers", "wsgi",
     },
     "usecases": {
+        "import_policies", "import_forms",  # rulings about imports, and what people say about a file
+        "exporting",  # reading: the rows of the register's export
+        "importing",  # pure: other people's inventories read and understood
         "classification", "risk_scheme", "manifests",  # pure: tiers and the method behind them, canonical manifests
         "cataloguing", "bills", "repository_files",  # pure: components of a manifest, bills of materials, files in YAML
         "catalogue",  # reading: what runs on which component

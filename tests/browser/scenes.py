@@ -15,12 +15,13 @@ from evidence.models import Connector, EvaluationRun, SyncRun
 from tests.approvals.story import approved
 from tests.cast import Cast
 from tests.evidence.scenes import case, recorded, usage, version_of
+from tests.usecases.importing.scenes import checked
 from tests.usecases.scenes import cleared, source_of, submitted
 from usecases.actions.checklists import confirm_item
 from usecases.actions.data_sources import approve_data_use, request_data_use
 from usecases.actions.discussion import comment_on
 from usecases.actions.versions import declare_version
-from usecases.models import Component, DataSource
+from usecases.models import Component, DataSource, RegisterImport
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,7 @@ class Scene:
     connector: Connector
     sync_run: SyncRun
     run: EvaluationRun
+    register_import: RegisterImport
     cast: Cast
     # Between registration and the last changes, for a look back.
     moment: str
@@ -62,7 +64,7 @@ class Scene:
                 f"{components[0].get_absolute_url()}edit/",
             ],
             "sam": ["/connectors/allowed-hosts/", f"{under_way}releases/1/"],
-            "arno": ["/data-sources/new/"],
+            "arno": ["/data-sources/new/", "/imports/", f"/imports/{self.register_import.pk}/"],
             "aud": ["/audit-trail/"],
             "admin": [
                 "/people/", "/people/new/", "/ownership/",
@@ -103,4 +105,4 @@ def set_up(cast: Cast) -> Scene:
     run_sync(run.pk)
     allow_host(actor=cast.actor("sam"), host="10.0.0.7", port=5000, reason="MLflow of the platform team")
     waiting = submitted(cast).use_case.reference
-    return Scene(use_case.reference, waiting, approved(cast), connector, run, newest, cast, moment)
+    return Scene(use_case.reference, waiting, approved(cast), connector, run, newest, checked(cast), cast, moment)

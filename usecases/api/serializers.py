@@ -10,7 +10,7 @@ from rest_framework import serializers
 
 from portal.api.serializers import StrictSerializer
 from portal.models import BusinessUnit, User
-from usecases.choices import DataClass, Pattern, Tier
+from usecases.choices import CHOSEN_PATTERNS, DataClass, Tier
 from usecases.finding.filters import MAX_VALUES, MAX_WORDS, Filter, filters
 from usecases.models import Answer, DataSource, DataUse, RiskReview, SystemVersion, UseCase
 from usecases.models.use_case import MAX_TAG, MAX_TAGS
@@ -67,7 +67,7 @@ class UseCaseIn(StrictSerializer):
     title = serializers.CharField(max_length=160)
     business_outcome = serializers.CharField(max_length=MAX_TEXT)
     user_group = serializers.CharField(max_length=MAX_TEXT)
-    pattern = serializers.ChoiceField(choices=Pattern.choices)
+    pattern = serializers.ChoiceField(choices=CHOSEN_PATTERNS)
 
 
 class RegistrationIn(UseCaseIn):

@@ -2,8 +2,9 @@
 
 from django.urls import path
 
-from usecases.api import components, data, discussion, past, saved_views, stewardship, use_cases, work
+from usecases.api import components, data, discussion, imports, past, saved_views, stewardship, use_cases, work
 
+IMPORT = "imports/<uuid:pk>/"
 CASE = "use-cases/<str:reference>/"
 urlpatterns = [
     path("use-cases/", use_cases.UseCases.as_view(), name="api-use-cases"),
@@ -29,6 +30,14 @@ urlpatterns = [
     path(f"{CASE}risk-reviews/", work.RiskReviews.as_view(), name="api-risk-reviews"),
     path(f"{CASE}risk-reviews/<int:number>/conclude/", work.ConcludeRiskReview.as_view(), name="api-conclude-review"),
     path(f"{CASE}risk-reviews/<int:number>/return/", work.ReturnRiskReview.as_view(), name="api-return-review"),
+    path("imports/", imports.Imports.as_view(), name="api-imports"),
+    path(IMPORT, imports.ImportDetail.as_view(), name="api-import"),
+    path(f"{IMPORT}reading/", imports.ImportReading.as_view(), name="api-import-reading"),
+    path(f"{IMPORT}mapping/", imports.ImportMapping.as_view(), name="api-import-mapping"),
+    path(f"{IMPORT}rows/", imports.ImportRows.as_view(), name="api-import-rows"),
+    path(f"{IMPORT}check/", imports.ImportCheck.as_view(), name="api-import-check"),
+    path(f"{IMPORT}apply/", imports.ImportApply.as_view(), name="api-import-apply"),
+    path(f"{IMPORT}undo/", imports.ImportUndo.as_view(), name="api-import-undo"),
     path("components/", components.Components.as_view(), name="api-components"),
     path("components/<uuid:pk>/", components.ComponentDetail.as_view(), name="api-component"),
     path("components/<uuid:pk>/uses/", components.ComponentUses.as_view(), name="api-component-uses"),

@@ -5,6 +5,7 @@ sorted, many are walked in the order of an index. Left alone the planner sorts a
 or walks as many to find three.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -106,6 +107,20 @@ def first_rows(actor: Actor, words: str, size: int) -> list[Any]:
 def all_rows(actor: Actor, query: Query, limit: int = MOST_AT_ONCE) -> list[Any]:
     """The first of what the query finds, in its order; as far as one bulk action goes."""
     return _in_order(actor, _Found(actor, query), query.order, "", limit)[0]
+
+
+def every_page(actor: Actor, query: Query, size: int) -> Iterator[list[Any]]:
+    """All that the query finds, page after page in its order; what comes near when nothing is hit."""
+    found = _Found(actor, query)
+    if query.q and found.few == []:
+        yield _near(actor, query, size).rows
+        return
+    cursor = ""
+    while True:
+        rows, cursor = _in_order(actor, found, query.order, cursor, size)
+        yield rows
+        if not cursor:
+            return
 
 
 def by_references(actor: Actor, references: list[str]) -> list[Any]:

@@ -11,7 +11,7 @@ import portal.identifiers
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("usecases", "0002_review_by_rule"),
+        ("usecases", "0010_validate_patterns"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

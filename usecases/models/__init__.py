@@ -5,6 +5,7 @@ from usecases.models.component import Component, VersionComponent, WorkItem
 from usecases.models.data_source import DataSource, DataUse
 from usecases.models.document import Document, DocumentRevision
 from usecases.models.fact import Fact
+from usecases.models.imports import ImportedUseCase, ImportRow, RegisterImport
 from usecases.models.questionnaire import Answer, Questionnaire
 from usecases.models.repository_record import RepositoryRecord
 from usecases.models.risk_review import RiskReview
@@ -24,8 +25,11 @@ __all__ = [
     "Document",
     "DocumentRevision",
     "Fact",
+    "ImportRow",
+    "ImportedUseCase",
     "PromptText",
     "Questionnaire",
+    "RegisterImport",
     "RepositoryRecord",
     "RiskReview",
     "SavedView",

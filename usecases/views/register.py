@@ -19,6 +19,7 @@ from usecases.actions.repository_files import Reading, register_from_file
 from usecases.duplicates import likely_duplicates
 from usecases.finding.pages import FEW, MOST_AT_ONCE, Page, page
 from usecases.forms import FilterForm, RegisterForm, RepositoryFileForm
+from usecases.import_policies import may_import
 from usecases.models import DefaultView, SavedView
 from usecases.repository_files import FileError
 from usecases.views.frame import actor_of, carried_out, posted
@@ -53,6 +54,7 @@ def use_cases(request: HttpRequest) -> HttpResponse:
         "address": query.address(),
         "kinds": KINDS.values(),
         "most_at_once": MOST_AT_ONCE,
+        "may_import": may_import(actor),
         "may_register": policies.may_register_use_case(actor),
     }
     return htmx.render(request, "usecases/list.html", context, partial="rows")

@@ -32,6 +32,12 @@ RUN = {
     },
     "cases": [{"item": "q-1", "scores": {"g": 1}}],
 }
+UPLOAD = (
+    b'--edge\r\nContent-Disposition: form-data; name="source"\r\n\r\nInventory\r\n'
+    b'--edge\r\nContent-Disposition: form-data; name="unit"\r\n\r\nCustomer service\r\n'
+    b'--edge\r\nContent-Disposition: form-data; name="file"; filename="a.csv"\r\n\r\n'
+    b"Name\r\nLetters\r\n\r\n--edge--\r\n"
+)
 INSIDERS = ("sam", "petra", "aud", "admin")
 
 
@@ -118,6 +124,26 @@ REGISTER = [
         dict.fromkeys(("olivia", "arno", "pipeline"), 201),
         others=403,
         anonymous=401,
+    ),
+    Row(
+        "api-imports",
+        "POST",
+        {},
+        UPLOAD,
+        dict.fromkeys(("olivia", "arno", "pipeline"), 201),
+        others=403,
+        anonymous=401,
+        content_type="multipart/form-data; boundary=edge",
+    ),
+    Row(
+        "usecases:imports",
+        "POST",
+        {},
+        UPLOAD,
+        dict.fromkeys(("olivia", "arno"), 422),  # a page's form has other names
+        others=403,
+        anonymous=401,
+        content_type="multipart/form-data; boundary=edge",
     ),
     by_api("api-versions", CASE, {"label": "2.0", "manifest": json.loads(MANIFEST)}, 201, "dev", "petra", "pipeline"),
     by_api("api-data-uses", CASE, {"data_source": "@spare_source", "purpose": "To compare."}, 201, "olivia", "arno"),

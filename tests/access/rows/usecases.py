@@ -72,7 +72,45 @@ def api(
     )
 
 
+IMPORT = {"pk": "@import"}
+# Who sees an import of Olivia's: she, whoever registers everywhere, whoever reads the whole trail.
+IMPORTERS = ("olivia", "arno")
+
+
+def of_import(name: str, status: int, data: Any = None, method: str = "POST") -> Row:
+    """A verb on an import that waits to be applied: for importers; the auditor looks on."""
+    page = name.startswith("usecases:")
+    doers = IMPORTERS if page else (*IMPORTERS, "pipeline")
+    allowed = {**only(doers, status), "aud": 403}
+    return Row(name=name, method=method, kwargs=IMPORT, data=data or {}, allowed=allowed, anonymous=401)
+
+
+IMPORTS: list[Row] = [
+    Row(name="usecases:imports", method="GET", others=200),
+    sent("imports", {}, only(IMPORTERS, 422), others=403),
+    Row(name="usecases:import", method="GET", kwargs=IMPORT, allowed=only((*IMPORTERS, "aud"), 200)),
+    # The matrix keeps its files elsewhere: the file is missed in words.
+    of_import("usecases:import-reading", 422),
+    of_import("usecases:import-columns", 302),
+    of_import("usecases:import-words", 302),
+    of_import("usecases:import-check", 302),
+    of_import("usecases:import-apply", 302),
+    # Nothing was applied that could be undone.
+    of_import("usecases:import-undo", 409),
+    Row(name="usecases:export", method="GET", others=200),
+    api("imports", {}, "GET", {}, others=200),
+    # A file comes in a form, not as JSON.
+    api("imports", {}, "POST", only((*IMPORTERS, "pipeline"), 415), others=403),
+    api("import", IMPORT, "GET", only((*IMPORTERS, "aud", "pipeline"), 200)),
+    api("import-rows", IMPORT, "GET", only((*IMPORTERS, "aud", "pipeline"), 200)),
+    of_import("api-import-reading", 400, method="PUT"),
+    of_import("api-import-mapping", 200, {"columns": []}, method="PUT"),
+    of_import("api-import-check", 202),
+    of_import("api-import-apply", 202),
+    of_import("api-import-undo", 409),
+]
 ROWS: list[Row] = [
+    *IMPORTS,
     *(
         Row(name=f"usecases:{name}", method="GET", others=200)
         for name in ("list", "similar", "register", "data-sources", "new-data-source", "components", "new-component")
