@@ -159,9 +159,9 @@ def test_the_checklist_has_eleven_items_with_reason_and_evidence():
 
 def test_the_checklist_reads_three_times_whatever_is_known(cast, django_assert_num_queries):
     use_case = registered(cast)
-    with django_assert_num_queries(2):
+    with django_assert_num_queries(3):
         pilot_checklist(use_case)
     confirm(cast, use_case)
     confirm(cast, use_case, "PC07", evidence="Roles.")
-    with django_assert_num_queries(2):
+    with django_assert_num_queries(3):
         pilot_checklist(use_case)
