@@ -23,7 +23,6 @@ FEW, MANY = 10, 1_000
 MOST_ON_A_LIST, MOST_ON_A_USE_CASE = 8, 12
 # Pages that may ask more, and why.
 MORE_FOR_A_REASON = {
-    "usecases:history": (14, "sentences, the fields moved with them, what nobody told, and the names in all of it"),
     "approvals:release": (
         14,
         "claim, evidence with its runs, contributors, signatures, retirements, other signers",

@@ -4,9 +4,10 @@ import django.contrib.postgres.fields
 import django.db.models.deletion
 import pgtrigger.compiler
 import pgtrigger.migrations
-import portal.history
 from django.conf import settings
 from django.db import migrations, models
+
+import portal.history
 
 
 class Migration(migrations.Migration):
