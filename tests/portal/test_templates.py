@@ -80,7 +80,7 @@ def test_every_component_stands_in_the_contract() -> None:
 
 def test_the_styles_stay_small_and_every_token_they_use_exists() -> None:
     sheets = {path.name: path.read_text() for path in (ROOT / "static/css").glob("*.css")}
-    assert sum(len(text.encode()) for text in sheets.values()) < 48_000
+    assert sum(len(text.encode()) for text in sheets.values()) < 54_000
     defined = set(re.findall(r"(--[\w-]+)\s*:", "".join(sheets.values())))
     used = set(re.findall(r"var\((--[\w-]+)", "".join(sheets.values())))
     assert used <= defined
