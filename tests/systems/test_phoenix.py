@@ -35,6 +35,12 @@ def phoenix(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PhoenixServer]
         yield server
 
 
+@pytest.fixture(scope="module")
+def _used(phoenix: PhoenixServer) -> None:
+    """Spans are sent once: Phoenix takes none twice."""
+    phoenix.seed("spans", project="assistant")
+
+
 def session(phoenix: PhoenixServer, http: Transport) -> Session:
     config = {
         "base_url": phoenix.url,
@@ -83,8 +89,8 @@ def test_fetching_again_reads_the_same_and_a_late_judgement_shows_as_a_change(ph
     assert (after.finished_at, after.cases) == (before.finished_at, before.cases)
 
 
+@pytest.mark.usefixtures("_used")
 def test_usage_counts_calls_and_leaves_evaluation_out(phoenix: PhoenixServer) -> None:
-    phoenix.seed("spans", project="assistant")
     found = [each for batch in fetched(phoenix) for each in batch.readings if isinstance(each, UsageReading)]
     total: Counter[str] = Counter()
     for each in found:
@@ -96,9 +102,9 @@ def test_usage_counts_calls_and_leaves_evaluation_out(phoenix: PhoenixServer) ->
     )
 
 
+@pytest.mark.usefixtures("_used")
 def test_a_check_and_a_discovery_see_the_server_as_it_is(phoenix: PhoenixServer) -> None:
     phoenix.seed("experiment", dataset="seen", metadata=METADATA)
-    phoenix.seed("spans", project="assistant")
     with Transport(allowed_internal=frozenset({phoenix.endpoint})) as http:
         check = PhoenixConnector().check(session(phoenix, http))
         found = PhoenixConnector().discover(session(phoenix, http))
