@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from usecases.choices import DataClass, Tier
 from usecases.classification import CONTEXT_QUESTIONS, Classification, classify, clears_by_rule, load_scheme
-from usecases.models import Answer, DataUse, UseCase
+from usecases.models import Answer, DataUse, Fact, UseCase
 from usecases.questionnaires import latest_answers
 
 
@@ -44,11 +44,19 @@ PERSONAL = 3
 def rule_for(use_case: UseCase, scored: Scored) -> str:
     """The rule that would conclude this without a reviewer, or nothing.
 
-    A rule never lowers what a person concluded, and never believes an answer that the declared data contradicts.
+    A rule never lowers what a person concluded, and never believes an answer that the declared data or an imported
+    register contradicts.
     """
-    if use_case.tier not in ("", Tier.LOW) or _understated(use_case, scored):
+    rule = clears_by_rule(scored.classification)
+    if not rule or use_case.tier not in ("", Tier.LOW):
         return ""
-    return clears_by_rule(scored.classification)
+    return "" if _understated(use_case, scored) or _reported_otherwise(use_case) else rule
+
+
+def _reported_otherwise(use_case: UseCase) -> bool:
+    """Whether the register it was imported from calls its impact high, or calls for a look."""
+    reported = Fact.objects.filter(use_case=use_case, name="reported_impact", until__isnull=True)
+    return reported.exclude(value="none").exists()
 
 
 def _understated(use_case: UseCase, scored: Scored) -> bool:

@@ -21,6 +21,7 @@ from tests.usecases.scenes import (
 )
 from usecases.actions.data_sources import request_data_use
 from usecases.actions.discovery import answer_question
+from usecases.actions.facts import record_fact
 from usecases.actions.risk_reviews import conclude_risk_review, return_risk_review, submit_risk_review
 from usecases.actions.stages import advance
 from usecases.classification import Classification
@@ -298,6 +299,15 @@ def test_an_answer_that_the_declared_data_contradicts_waits_for_a_person(cast, s
     answered(cast, {**HARMLESS, "data_sensitivity": said}, use_case)
     review = submit_risk_review(actor=cast.actor("olivia"), use_case=use_case)
     assert (review.proposed_tier, review.state) == ("low", state)
+
+
+@pytest.mark.parametrize(("reported", "state"), [("high", "submitted"), ("review", "submitted"), ("none", "concluded")])
+def test_an_impact_that_an_imported_register_reports_waits_for_a_person(cast, reported, state):
+    use_case = answered(cast, HARMLESS)
+    record_fact(
+        actor=cast.actor("olivia"), use_case=use_case, name="reported_impact", value=reported, statement=reported
+    )
+    assert submit_risk_review(actor=cast.actor("olivia"), use_case=use_case).state == state
 
 
 def test_the_database_lets_a_rule_clear_low_risk_only(cast):
