@@ -53,6 +53,14 @@ def django_db_setup(request: pytest.FixtureRequest, django_db_blocker: Any) -> I
         databases.drop(name)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _own_cache() -> None:
+    """Workers share one Valkey: what one remembers must not be found by another."""
+    from django.conf import settings
+
+    settings.CACHES["default"]["KEY_PREFIX"] = f"test-{os.environ.get('PYTEST_XDIST_WORKER', 'main')}"
+
+
 @pytest.fixture(autouse=True)
 def _quiet_and_quick(settings: Any, tmp_path: Path) -> None:
     """A fast hasher, mail in memory, and a home of its own for every test."""

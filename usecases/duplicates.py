@@ -74,6 +74,15 @@ def likely_duplicates(actor: Actor, title: str, outcome: str = "") -> list[Dupli
     return _with_parts(actor, closest)
 
 
+def same_name(actor: Actor, title: str) -> UseCase | None:
+    """A running use case of exactly this name, whatever its capitals, that the actor may see."""
+    wanted = " ".join(title.split()).casefold()
+    if len(wanted) < SHORTEST or len(title) > LONGEST_TITLE:
+        return None
+    near = UseCase.objects.exclude(stage=Stage.STOPPED).similar_to(title).visible_to(actor)[: 4 * SHOWN]
+    return next((row for row in near if " ".join(row.title.split()).casefold() == wanted), None)
+
+
 def _with_parts(actor: Actor, found: list[tuple[float, str, UseCase]]) -> list[Duplicate]:
     ids = [row.pk for _closeness, _why, row in found]
     parts: set[object] = set()

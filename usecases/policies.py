@@ -63,6 +63,14 @@ def capabilities(actor: Actor, use_case: UseCase) -> frozenset[str]:
     return result
 
 
+def remember_team(actor: Actor, use_case: UseCase, parts: Iterable[tuple[object, str]]) -> None:
+    """Takes (person id, role) of everybody on its team as read; `capabilities` then asks no more."""
+    mine = [TEAM_CAPABILITIES[role] for person_id, role in parts if actor.is_person(person_id)]
+    active = actor.person is not None and actor.person.is_active
+    found = frozenset().union(*mine) if active else frozenset()
+    actor._cache.setdefault("use_cases", {})[use_case.pk] = capabilities_at(actor, use_case.unit.path) | found
+
+
 def remember_capabilities(actor: Actor, use_cases: Iterable[UseCase]) -> None:
     """Reads the actor's parts on all of these at once; `capabilities` then asks no more."""
     parts: dict[object, set[str]] = {use_case.pk: set() for use_case in use_cases}

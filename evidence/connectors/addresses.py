@@ -131,7 +131,7 @@ def _judge(host: str, port: int, address: Address, *, internal: bool) -> None:
     if _within(address, INTERNAL) and not internal:
         raise _refused(
             f"{host} is {address}, an internal address.",
-            f"If it is meant, ask an administrator to add {host} with port {port} to the internal hosts.",
+            f"If it is meant, ask a security officer to add {host} with port {port} to the internal addresses.",
         )
 
 

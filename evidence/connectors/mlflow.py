@@ -120,7 +120,7 @@ class MlflowConnector:
     kind: ClassVar[str] = "mlflow"
     title: ClassVar[str] = "MLflow 3"
     summary: ClassVar[str] = "Evaluation runs with the judgement of every case, read over the network."
-    proof: ClassVar[Proof] = Proof("run", "Read from a real MLflow 3.17.2 server; make test-systems repeats it.")
+    proof: ClassVar[Proof] = Proof("run", "Read from a real MLflow 3.17.2 server.")
     reads_scores: ClassVar[bool] = True
     config_schema: ClassVar[tuple[ConfigField, ...]] = (
         ConfigField(

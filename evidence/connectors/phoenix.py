@@ -113,7 +113,7 @@ class PhoenixConnector:
     kind: ClassVar[str] = "phoenix"
     title: ClassVar[str] = "Arize Phoenix"
     summary: ClassVar[str] = "Experiments with the annotations of every case, and model calls of projects, by day."
-    proof: ClassVar[Proof] = Proof("run", "Read from a real Phoenix 20.26.1 server; make test-systems repeats it.")
+    proof: ClassVar[Proof] = Proof("run", "Read from a real Phoenix 20.26.1 server.")
     reads_scores: ClassVar[bool] = True
     config_schema: ClassVar[tuple[ConfigField, ...]] = (
         ConfigField(

@@ -133,7 +133,7 @@ class Transport:
         host, port = host_key(_host(target)), _port(target)
         if self._backend.is_internal(host, port):
             return
-        listed = f"ask an administrator to add {host} with port {port} to the internal hosts"
+        listed = f"ask a security officer to add {host} with port {port} to the internal addresses"
         mend = f"Use https on port 443 or 8443, or {listed}."
         if target.scheme != "https":
             raise _bad_address("Plain http would send credentials readable by anyone on the way.", mend)

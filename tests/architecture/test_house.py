@@ -26,7 +26,7 @@ OWN_ROOMS = {
         "access", "actors", "audit", "celery", "checks", "composition", "context", "embedded", "env", "errors",
         "exports", "files", "finders", "form_renderer", "formula_guard", "handover", "history", "htmx", "http",
         "identifiers", "leaving", "logs", "middleware", "navigation", "palette", "privileges", "settings", "sso",
-        "trail", "triggers", "wsgi",
+        "trail", "triggers", "wiring", "wsgi",
     },
     "usecases": {
         "import_policies", "import_forms",  # rulings about imports, and what people say about a file
@@ -34,7 +34,7 @@ OWN_ROOMS = {
         "importing",  # pure: other people's inventories read and understood
         "classification", "risk_scheme", "manifests",  # pure: tiers and the method behind them, canonical manifests
         "cataloguing", "bills", "repository_files",  # pure: components of a manifest, bills of materials, files in YAML
-        "catalogue",  # reading: what runs on which component
+        "catalogue", "data_catalogue",  # reading: what runs on which component; which sources there are
         "validity", "file_types",  # pure: how long something counts, what a file's bytes are
         "data_approvals", "documents",  # reading: what speaks against building on data, finding
         "data_policies", "data_forms",  # the policies and forms about data: the other half of either

@@ -117,11 +117,11 @@ def confirm(page: Page) -> None:
 def declare(page: Page) -> str:
     """By manifest, in the form; a fault is told with its path and what was typed stays."""
     page.goto(f"{CASE}versions/")
-    page.locator("main form").get_by_label("Label").fill("2026.11")
+    page.locator("main form").get_by_label("Label", exact=True).fill("2026.11")
     page.locator("main form").get_by_label("Manifest").fill(json.dumps({**MANIFEST, "model": {"provider": "azure"}}))
     press(page, "Declare this version")
     expect(page.locator("main")).to_contain_text("model.name")
-    expect(page.locator("main form").get_by_label("Label")).to_have_value("2026.11")
+    expect(page.locator("main form").get_by_label("Label", exact=True)).to_have_value("2026.11")
     page.locator("main form").get_by_label("Manifest").fill(json.dumps(MANIFEST))
     press(page, "Declare this version")
     expect(page.locator("main")).to_contain_text("2026.11")

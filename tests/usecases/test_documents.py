@@ -201,7 +201,7 @@ def test_the_forms_upload_revise_and_keep_what_was_typed(cast, client_of):
     good = client.post(f"/documents/{use_case.reference}/add/", {**typed, "file": SimpleUploadedFile("m.pdf", PDF)})
     document = Document.objects.get()
     assert good["Location"] == f"/use-cases/{use_case.reference}/documents/{document.pk}/"
-    newer = SimpleUploadedFile("m.docx", b"Plain text after all.")
+    newer = SimpleUploadedFile("m", b"Plain text after all.")
     client.post(f"/documents/{document.pk}/revise/", {"effective_on": today, "file": newer})
     assert document.revisions.get(number=2).filename == "m.txt"
     client.post(f"/documents/{document.pk}/retire/", {"reason": "Filed."})
@@ -235,3 +235,19 @@ def test_the_database_keeps_the_rules_of_a_document(cast):
         Document.objects.create(use_case=document.use_case, title=document.title, kind="other", owner=cast.olivia)
     with pytest.raises(DatabaseError), transaction.atomic():
         DocumentRevision.objects.update(note="Changed.")
+
+
+def test_a_file_that_is_not_what_its_name_says_is_refused_and_the_one_in_force_stays(cast):
+    document = added(cast)
+    with pytest.raises(ValidationError) as refused:
+        revise_document(
+            actor=cast.actor("olivia"),
+            document=document,
+            content=b"plain words",
+            filename="assessment.pdf",
+            effective_on=timezone.localdate(),
+        )
+    assert refused.value.message_dict == {
+        "file": ["This is called pdf, and by its bytes it is txt. Save it anew, or call it what it is."]
+    }
+    assert document.revisions.count() == 1

@@ -1,5 +1,7 @@
 """The register's pages: they show what is so, carry refusals, and work without scripts."""
 
+from html import unescape
+
 import pytest
 
 from tests.usecases.scenes import MANIFEST, answered, cleared, registered
@@ -256,3 +258,48 @@ def test_stopping_asks_for_a_reason(cast, client_of):
 def test_a_signed_out_visitor_is_asked_to_sign_in(client, db, address):
     response = client.get(address)
     assert (response.status_code, response["Location"]) == (302, f"/sign-in/?next={address}")
+
+
+def test_a_name_that_stands_already_is_registered_only_when_said_to_be_another(cast, client_of):
+    first = registered(cast)
+    client = client_of("olivia")
+    data = {
+        "title": " refund HELPER",
+        "business_outcome": "Another thing.",
+        "user_group": "Others.",
+        "pattern": "drafting",
+        "owner": cast.olivia.pk,
+        "unit": cast.units["Customer service"].pk,
+    }
+    refused = client.post("/use-cases/new/", data)
+    assert refused.status_code == 422
+    assert f"{first.reference} has this name already." in refused.content.decode()
+    assert UseCase.objects.count() == 1
+    assert client.post("/use-cases/new/", {**data, "anyway": "yes"}).status_code == 302
+    assert UseCase.objects.count() == 2
+
+
+def test_a_name_that_stands_on_something_hidden_is_nobodys_business(cast, client_of):
+    hidden = registered(cast, unit=cast.units["Risk"], owner=cast.rafael, by="arno", title="Secret helper")
+    data = {
+        "title": "Secret helper",
+        "business_outcome": "Another thing.",
+        "user_group": "Others.",
+        "pattern": "drafting",
+        "owner": cast.olivia.pk,
+        "unit": cast.units["Customer service"].pk,
+    }
+    assert client_of("olivia").get(f"/use-cases/{hidden.reference}/").status_code == 404
+    assert client_of("olivia").post("/use-cases/new/", data).status_code == 302
+
+
+def test_the_links_to_files_hold_the_filters_of_the_list(cast, client_of):
+    registered(cast)
+    registered(cast, title="Draft helper", pattern="drafting")
+    client = client_of("olivia")
+    page = client.get("/use-cases/?pattern=drafting&sort=title").content.decode()
+    links = [unescape(part.split('"')[0]) for part in page.split('href="')[1:] if "/export/" in part.split('"')[0]]
+    assert len(links) == 3
+    rows = b"".join(client.get(links[0]).streaming_content).decode().strip().splitlines()
+    assert len(rows) == 2
+    assert "Draft helper" in rows[1]

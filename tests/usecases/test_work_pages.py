@@ -237,15 +237,15 @@ def test_a_form_that_is_not_theirs_names_no_colleague_to_anybody(cast, client_of
 
 
 def test_the_catalogue_turns_pages_by_name(cast, client_of, monkeypatch):
-    monkeypatch.setattr("usecases.views.data.CATALOGUE_PAGE", 2)
+    monkeypatch.setattr("usecases.views.catalogue.PAGE", 2)
     for name in ("Beta_1", "Alpha", "Gamma"):
         source_of(cast, name=name)
     client = client_of("amina")
     first = client.get("/data-sources/")
     assert [row.name for row in first.context["rows"]] == ["Alpha", "Beta_1"]
-    second = client.get("/data-sources/", {"after": first.context["after"]})
+    second = client.get("/data-sources/" + first.context["next_url"])
     assert [row.name for row in second.context["rows"]] == ["Gamma"]
-    assert client.get("/data-sources/?after=spoilt").context["rows"] == []
+    assert client.get("/data-sources/?cursor=spoilt").context["rows"] == []
 
 
 def test_a_checklist_item_is_confirmed_and_withdrawn(cast, client_of):

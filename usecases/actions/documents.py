@@ -1,6 +1,7 @@
 """Documents of a use case: adding, revising and retiring. The bytes are kept under their hash, every revision stays."""
 
 from datetime import date
+from pathlib import PurePath
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -35,7 +36,7 @@ def add_document(
 ) -> Document:
     """A new document with its first revision. Raises Refused; ValidationError for a title in use or a file not kept."""
     require(policies.may_add_document(actor, use_case))
-    media_type = _require_document(content)
+    media_type = _require_document(content, filename)
     _require_days(effective_on, expires_on)
     sha256 = keep([content])
     with transaction.atomic():
@@ -67,7 +68,7 @@ def revise_document(
     Raises Refused; ValidationError for a file not kept, or the very file that stands there already.
     """
     require(policies.may_revise_document(actor, document))
-    media_type = _require_document(content)
+    media_type = _require_document(content, filename)
     _require_days(effective_on, expires_on)
     sha256 = keep([content])
     with transaction.atomic():
@@ -102,7 +103,7 @@ def retire_document(*, actor: Actor, document: Document, reason: str) -> Documen
     return document
 
 
-def _require_document(content: bytes) -> str:
+def _require_document(content: bytes, filename: str) -> str:
     """The media type by the bytes. Raises ValidationError for what is not kept, saying what is."""
     if len(content) > LARGEST_FILE:
         raise ValidationError({"file": _("The file is larger than 20 MB. Split it, or leave out large pictures.")})
@@ -110,6 +111,10 @@ def _require_document(content: bytes) -> str:
     if media_type is None:
         text = _("This is none of the kinds that are kept, whatever its name says: %(kinds)s. Macros are refused.")
         raise ValidationError({"file": text % {"kinds": ", ".join(ending[1:] for ending in ENDINGS.values())}})
+    claimed = PurePath(filename).suffix.lower()
+    if claimed in ENDINGS.values() and claimed != ENDINGS[media_type]:
+        text = _("This is called %(claimed)s, and by its bytes it is %(found)s. Save it anew, or call it what it is.")
+        raise ValidationError({"file": text % {"claimed": claimed[1:], "found": ENDINGS[media_type][1:]}})
     return media_type
 
 

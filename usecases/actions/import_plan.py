@@ -128,13 +128,16 @@ class Planner:
             found = self.units.get(row.said.text(name).casefold())
             if found is not None:
                 return found
+        if word := row.said.text("unit") or row.said.text("organisation"):
+            text = _("“%(word)s” is no business unit here; it comes to %(unit)s.")
+            row.reasons.append(text % {"word": word[:80], "unit": self.register_import.default_unit.name})
         return None
 
     def _owner(self, row: Planned) -> User | None:
         word = row.said.text("owner")
         found = self.people.get(word.casefold()) if word else None
         if word and found is None:
-            text = _("“%(word)s” is nobody here; %(name)s answers for it until somebody else is named.")
+            text = _("“%(word)s” is no account here; %(name)s answers for it until somebody else is named.")
             row.reasons.append(text % {"word": word[:80], "name": self.register_import.default_owner.name})
         return found
 

@@ -16,7 +16,7 @@ from usecases import policies
 from usecases.actions.bulk import KINDS
 from usecases.actions.registration import register_use_case
 from usecases.actions.repository_files import Reading, register_from_file
-from usecases.duplicates import likely_duplicates
+from usecases.duplicates import likely_duplicates, same_name
 from usecases.finding.pages import FEW, MOST_AT_ONCE, Page, page
 from usecases.forms import FilterForm, RegisterForm, RepositoryFileForm
 from usecases.import_policies import may_import
@@ -52,6 +52,7 @@ def use_cases(request: HttpRequest) -> HttpResponse:
         "view": view,
         "changed": view is not None and query != query_of(view),
         "address": query.address(),
+        "export_query": query.address().removeprefix("?"),
         "kinds": KINDS.values(),
         "most_at_once": MOST_AT_ONCE,
         "may_import": may_import(actor),
@@ -89,6 +90,12 @@ def register(request: HttpRequest) -> HttpResponse:
     form = RegisterForm(actor, posted(request))
     given: dict[str, Any] = {"form": form, "ruling": ruling, "file_form": RepositoryFileForm(auto_id="file_%s")}
     if request.method == "POST":
+        given["same"] = None if request.POST.get("anyway") else same_name(actor, str(form["title"].value() or ""))
+        if given["same"]:
+            text = _(
+                "%(reference)s has this name already. Join it, choose another name, or say that this is another one."
+            )
+            form.add_error("title", text % {"reference": given["same"].reference})
         use_case = carried_out(form, register_use_case, actor=actor)
         if use_case is not None:
             text = _("%(reference)s is registered. The discovery questions come next.")

@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_safe
 
+from portal.actors import Actor
 from portal.http import form_only
 from usecases import policies, stewardship
 from usecases.actions.stewardship import request_handover, request_to_join
@@ -56,14 +57,15 @@ PARTS = (
 )
 
 
-def parts_of(use_case: UseCase) -> list[dict[str, Any]]:
-    """Everybody on the team with their part, by name."""
+def parts_of(actor: Actor, use_case: UseCase) -> list[dict[str, Any]]:
+    """Everybody on the team with their part, by name; with it the actor's own parts are known."""
     parts = UseCaseUserPermission.objects.filter(content_object=use_case)
     found = []
     for part in parts.select_related("user", "permission").order_by("user__name", "permission__codename"):
         role = part.permission.codename.removeprefix("team_")
         accountable = role == TeamRole.OWNER and part.user_id == use_case.owner_id
         found.append({"person": part.user, "role": role, "label": TeamRole(role).label, "accountable": accountable})
+    policies.remember_team(actor, use_case, [(part["person"].pk, part["role"]) for part in found])
     return found
 
 
@@ -79,7 +81,8 @@ def _page(
     team_form: forms.Form | None = None,
     handover_form: forms.Form | None = None,
 ) -> HttpResponse:
-    actor, held = actor_of(request), parts_of(use_case)
+    actor = actor_of(request)
+    held = parts_of(actor, use_case)
     opened = StewardshipRequest.objects.filter(use_case=use_case, state=RequestState.OPEN).select_related("person")
     waiting = list(opened.order_by("requested_at", "id")[:MOST])
     context = {

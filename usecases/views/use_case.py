@@ -44,6 +44,7 @@ def _overview(
     tag_form: forms.Form | None = None,
 ) -> HttpResponse:
     actor = actor_of(request)
+    team = parts_of(actor, use_case)
     facts = known_facts(use_case)
     statuses = pilot_checklist(use_case, facts)
     answers = latest_answers(use_case)
@@ -63,7 +64,7 @@ def _overview(
         "statuses": statuses,
         "done": sum(status.done for status in statuses),
         "recorded": [fact for fact in facts.values() if fact.source != FactSource.PERSON],
-        "team": parts_of(use_case),
+        "team": team,
         "work": [{"item": item, "ruling": policies.may_dismiss_work_item(actor, item)} for item in work_of(use_case)],
         "stop_form": stop_form,
         "tag_form": tag_form or TagForm(),

@@ -77,7 +77,7 @@ def test_internal_addresses_are_refused_until_their_host_and_port_are_listed(
     plain = getattr(plain, "ipv4_mapped", None) or plain
     with (
         Transport(resolver=resolves_to(address), allowed_internal=frozenset({("other.example.org", 443)})) as http,
-        pytest.raises(Refused, match=r"add mlflow\.example\.org with port 443 to the internal hosts"),
+        pytest.raises(Refused, match=r"add mlflow\.example\.org with port 443 to the internal addresses"),
     ):
         http.get("https://mlflow.example.org/")
     assert no_way_out == []
@@ -182,7 +182,7 @@ def test_a_listed_host_is_open_on_the_listed_port_only() -> None:
         serving(respond(b"{}")) as server,
         serving(respond(b"{}")) as other,
         Transport(allowed_internal=server.allowed) as http,
-        pytest.raises(Refused, match=f"port {other.port} to the internal hosts"),
+        pytest.raises(Refused, match=f"port {other.port} to the internal addresses"),
     ):
         http.get(other.url)
     assert other.connections == 0

@@ -17,20 +17,15 @@ from evidence.connectors.transport import Limits, Transport
 from evidence.readings import EvaluationRunReading, UsageReading
 from tests.evidence.connectors.servers import Heard, Server, respond, serving
 
-NONE, ONE = Decimal(0), Decimal(1)
+NONE, HALF, ONE = Decimal(0), Decimal("0.5"), Decimal(1)
 MAPPINGS = (
-    DimensionMapping("faithful", "groundedness", NONE, ONE, "higher", Decimal("0.5")),
+    DimensionMapping("faithful", "groundedness", NONE, ONE, "higher", HALF),
     DimensionMapping("safe", "safety", NONE, ONE, "higher", kind="boolean"),
-    DimensionMapping("tone", "coherence", NONE, ONE, "higher", Decimal("0.5")),
+    DimensionMapping("tone", "coherence", NONE, ONE, "higher", HALF),
 )
 LABELS = ["tone:fine=1", "tone:rude=0"]
 NOW = datetime(2026, 11, 24, 9, tzinfo=UTC)
-METADATA = {
-    "gatehouse.use_case": "UC-0001",
-    "gatehouse.version_digest": "5e" * 32,
-    "model": "m-1",
-    "git_sha": "4be1c2a",
-}
+METADATA = {"gatehouse.use_case": "UC-0001", "gatehouse.version_digest": "5e" * 32, "model": "m-1", "git_sha": "4b"}
 
 
 def score_row(number: int, item: str, name: str, value: Any, data_type: str = "NUMERIC", **more: Any) -> dict[str, Any]:

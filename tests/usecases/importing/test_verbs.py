@@ -57,7 +57,7 @@ def test_a_dry_run_says_row_by_row_what_would_happen_and_changes_nothing(cast: C
     reasons = dict(ImportRow.objects.values_list("number", "reasons"))
     assert reasons[5] == [
         "Its id stands 2 times in this file; name and unit tell the rows apart.",
-        "“nobody here” is nobody here; Olivia answers for it until somebody else is named.",
+        "“nobody here” is no account here; Olivia answers for it until somebody else is named.",
     ]
     assert "Reported stage “Research or Administrative Action Complete” is no word of ours" in reasons[6][0]
     assert snapshot() == before
