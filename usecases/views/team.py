@@ -60,12 +60,14 @@ PARTS = (
 def parts_of(actor: Actor, use_case: UseCase) -> list[dict[str, Any]]:
     """Everybody on the team with their part, by name; with it the actor's own parts are known."""
     parts = UseCaseUserPermission.objects.filter(content_object=use_case)
-    found = []
+    found: list[dict[str, Any]] = []
+    known: list[tuple[object, str]] = []
     for part in parts.select_related("user", "permission").order_by("user__name", "permission__codename"):
         role = part.permission.codename.removeprefix("team_")
         accountable = role == TeamRole.OWNER and part.user_id == use_case.owner_id
         found.append({"person": part.user, "role": role, "label": TeamRole(role).label, "accountable": accountable})
-    policies.remember_team(actor, use_case, [(part["person"].pk, part["role"]) for part in found])
+        known.append((part.user_id, role))
+    policies.remember_team(actor, use_case, known)
     return found
 
 
