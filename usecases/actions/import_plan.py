@@ -3,10 +3,12 @@
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from django.db import connection
 from django.db.models.expressions import RawSQL
 from django.utils.translation import gettext as _
 
@@ -55,6 +57,16 @@ def rendered(said: Said) -> dict[str, str]:
 def named_cells(table: Table, said: Said) -> list[list[str]]:
     """The row as it came: header and cell, empty ones left out."""
     return [[header, cell] for header, cell in zip(table.headers, said.cells, strict=False) if cell.strip()]
+
+
+@contextmanager
+def joined_at_once() -> Iterator[None]:
+    """No loop over rows inside: right after another import the planner takes thousands of rows for one."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_nestloop = off")
+        yield
+        # After an error the transaction is over, and the setting with it.
+        cursor.execute("SET LOCAL enable_nestloop = on")
 
 
 class Planner:
@@ -188,7 +200,8 @@ class Planner:
         }
         numbers = {number for number in numbers if number < 2**31}
         visible = UseCase.objects.visible_to(self.actor).filter(number__in=numbers).select_related("unit", "owner")
-        return {use_case.reference: use_case for use_case in (visible if numbers else ())}
+        with joined_at_once():
+            return {use_case.reference: use_case for use_case in (visible if numbers else ())}
 
     def _titles(self, rows: list[Said]) -> dict[str, str]:
         """Names that the register holds already, as far as the actor may see, outside of this source."""
@@ -197,7 +210,8 @@ class Planner:
         # One hashed look over the names; a list of thousands would be looked up one by one in the trigram index.
         listed = RawSQL("SELECT unnest(%s::text[])", [list(titles)])  # nosec B611
         found = UseCase.objects.visible_to(self.actor).filter(title__in=listed).values_list("id", "title", "number")
-        return {title.casefold(): f"UC-{number:04d}" for pk, title, number in found if pk not in mine}
+        with joined_at_once():
+            return {title.casefold(): f"UC-{number:04d}" for pk, title, number in found if pk not in mine}
 
 
 def _said_before(record: ImportedUseCase | None) -> dict[str, str]:
