@@ -10,7 +10,6 @@ import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-import xlsxwriter
 from django.http import FileResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 
@@ -67,6 +66,8 @@ def json_parts(headers: Row, rows: Iterable[Row]) -> Iterator[str]:
 
 def workbook(headers: Row, rows: Iterable[Row]) -> Any:
     """A temporary file at its beginning; it is gone once it is closed."""
+    import xlsxwriter  # heavy, and few requests want a workbook
+
     place = tempfile.TemporaryFile()  # noqa: SIM115 - the response closes it
     # One row in memory at a time; every cell is a text, so none is ever a formula, a number or a link.
     book = xlsxwriter.Workbook(place, {"constant_memory": True})

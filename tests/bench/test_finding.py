@@ -42,9 +42,9 @@ MOST, GROWTH = 2.0, 1.3
 def medians(cast: Cast, settings: Any, rows: int) -> dict[str, float]:
     """Milliseconds of each page, by who asks and what for."""
     people = {"auditor": cast.aud, "owner": cast.olivia, "engineer": cast.dev}
-    with serve("portal.settings", settings.GATEHOUSE_HOME) as port:
+    with serve("portal.settings", settings.GATEHOUSE_HOME) as server:
         targets = {
-            f"{who}: {name}": Target(port, f"/use-cases/?{query}", {"Cookie": session_cookie(person)})
+            f"{who}: {name}": Target(server.port, f"/use-cases/?{query}", {"Cookie": session_cookie(person)})
             for who, person in people.items()
             for name, query in {PLAIN: "", **WANTED}.items()
         }

@@ -6,8 +6,6 @@ import io
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from charset_normalizer import from_bytes
-
 from usecases.importing.bounds import MAX_CELL, MAX_COLUMNS, Unreadable
 from usecases.importing.readings import Meter
 
@@ -48,6 +46,8 @@ def _decodes(file: BinaryIO, encoding: str) -> bool:
 
 
 def _guessed(file: BinaryIO) -> str:
+    from charset_normalizer import from_bytes
+
     sample = file.read(_SAMPLE)
     file.seek(0)
     best = from_bytes(sample, cp_isolation=[*ENCODINGS[3:]]).best()

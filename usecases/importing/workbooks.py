@@ -8,9 +8,6 @@ from datetime import date, datetime, time
 from typing import BinaryIO
 from xml.parsers import expat
 
-from openpyxl.styles.numbers import BUILTIN_FORMATS, is_date_format
-from openpyxl.utils.datetime import CALENDAR_MAC_1904, CALENDAR_WINDOWS_1900, from_excel
-
 from usecases.importing.bounds import (
     MAX_CELL,
     MAX_COLUMNS,
@@ -207,6 +204,8 @@ def _value(text: str, kind: str, style: int, book: Book) -> str:
 
 
 def _moment(number: float, epoch: datetime) -> str:
+    from openpyxl.utils.datetime import from_excel  # heavy: it brings numpy along
+
     try:
         found = from_excel(number, epoch)
     except (ValueError, OverflowError):
@@ -280,6 +279,8 @@ def _elements(archive: zipfile.ZipFile, member: str) -> list[tuple[str, dict[str
 
 def _book(archive: zipfile.ZipFile) -> Book:
     names = set(archive.namelist())
+    from openpyxl.utils.datetime import CALENDAR_MAC_1904, CALENDAR_WINDOWS_1900
+
     targets = {
         attributes.get("Id", ""): attributes.get("Target", "")
         for tag, attributes in _elements(archive, "xl/_rels/workbook.xml.rels")
@@ -317,6 +318,8 @@ def _shared(archive: zipfile.ZipFile, names: set[str]) -> list[str]:
 def _date_styles(archive: zipfile.ZipFile, names: set[str]) -> set[int]:
     if "xl/styles.xml" not in names:
         return set()
+    from openpyxl.styles.numbers import BUILTIN_FORMATS, is_date_format
+
     formats = dict(BUILTIN_FORMATS)
     styles: list[int] = []
     inside = False
