@@ -3,7 +3,8 @@ const PLACES = { h: "/", u: "/use-cases/" };
 const PAUSE_MS = 1_000;
 
 export function typing(target) {
-  return target.isContentEditable || target.closest?.("input, textarea, select, dialog, [role=textbox]");
+  // A dialog that was just closed may hold the focus until the next frame: nobody types there any more.
+  return target.isContentEditable || target.closest?.("input, textarea, select, dialog[open], [role=textbox]");
 }
 
 export function keys() {
