@@ -6,6 +6,8 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, R
 
 from tests.cast import PASSWORD
 
+# A wait ends as soon as what it waits for is there; only a failure takes so long, on a machine that is busy.
+PATIENCE = 45_000
 WIDE, NARROW = {"width": 1440, "height": 900}, {"width": 360, "height": 740}
 # Plotly writes an empty style element for its own rules; the policy lets only the empty one through.
 KNOWN = ("plotly.min.js", "style-src")
@@ -34,7 +36,7 @@ class Office:
                 java_script_enabled=script,
                 reduced_motion="reduce",
             )
-            context.set_default_timeout(15_000)
+            context.set_default_timeout(PATIENCE)
             self._contexts.append(context)
             page = context.new_page()
             self._watch(page)
@@ -71,7 +73,7 @@ def sign_in(page: Page, username: str) -> None:
     page.fill("input[name=username]", username)
     page.fill("input[name=password]", PASSWORD)
     page.get_by_role("button", name="Sign in").click()
-    page.wait_for_url("**/")
+    page.wait_for_url(lambda url: "/sign-in/" not in url)
 
 
 def words_on(page: Page) -> str:

@@ -209,10 +209,19 @@ def test_an_answer_typed_and_left_at_once_is_kept(office: Office, committed_cast
     page.wait_for_url("**/checklist/")
     page.goto(f"{address}discovery/")
     expect(page.locator("#a-reuse")).to_have_value("The connection to the library.")
+    page.evaluate(
+        """() => {
+            window.said = [];
+            const state = document.querySelector("#state-support_process");
+            const options = { childList: true, subtree: true, characterData: true };
+            new MutationObserver(() => window.said.push(state.textContent.trim())).observe(state, options);
+        }"""
+    )
     page.locator("#a-support_process").press_sequentially("The service desk.")
-    expect(page.locator("#state-support_process")).to_contain_text("Not saved yet…")
+    # Said only until it is stored, which may be before anybody looks.
+    page.wait_for_function("window.said.some((text) => text.includes('Not saved yet…'))")
     page.goto(f"{address}checklist/")
-    for _attempt in range(20):
+    for _attempt in range(200):
         page.goto(f"{address}discovery/")
         if page.locator("#a-support_process").input_value():
             break

@@ -182,7 +182,7 @@ def test_people_bring_a_use_case_to_production_and_see_it_suspended(
     work.worker()
     push(office.url, token, "evaluation-runs/", a_run("UC-0001", digest, "nightly-2", good=120))
     failed = "Groundedness passed in 120 of 200 cases (60 %), below the required 85 %."
-    for _attempt in range(40):
+    for _attempt in range(240):
         olivia.goto(f"{CASE}releases/1/")
         if "uspended" in words_on(olivia):
             break

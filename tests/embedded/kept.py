@@ -26,7 +26,7 @@ def bare_environment(**more: str) -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith(OURS)} | more
 
 
-def until(what: Callable[[], Any], seconds: float = 15) -> Any:
+def until(what: Callable[[], Any], seconds: float = 60) -> Any:
     """The first true answer of `what`; fails the test when there is none in time."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
@@ -65,7 +65,7 @@ class Kept:
         assert self.process is not None
         before = time.monotonic()
         self.process.send_signal(how)
-        self.process.communicate(timeout=20)
+        self.process.communicate(timeout=60)
         return self.process.returncode, time.monotonic() - before
 
     @property
@@ -88,7 +88,7 @@ class Kept:
 
     @contextlib.contextmanager
     def sql(self, role: str, database: str = "gatehouse") -> Iterator[psycopg.Connection]:
-        connection = psycopg.connect(self.url(role, database), autocommit=True, connect_timeout=5)
+        connection = psycopg.connect(self.url(role, database), autocommit=True, connect_timeout=60)
         try:
             yield connection
         finally:

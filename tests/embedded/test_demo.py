@@ -103,7 +103,7 @@ def start(directory: Path) -> Iterator[Callable[..., Demo]]:
     for demo in started:
         if demo.process.poll() is None:
             demo.process.terminate()
-        demo.process.communicate(timeout=20)
+        demo.process.communicate(timeout=60)
 
 
 def test_the_demo_takes_its_steps_in_order_and_ends_with_one_ready_line(start: Callable[..., Demo]) -> None:
@@ -125,7 +125,7 @@ def test_the_demo_takes_its_steps_in_order_and_ends_with_one_ready_line(start: C
         f"ready http://127.0.0.1:{demo.port}",
     ]
     assert (demo.home / "logs" / "migrate.log").read_text() == "migrate with --database owner --no-input\n"
-    with urllib.request.urlopen(f"http://127.0.0.1:{demo.port}/readyz", timeout=5) as answer:
+    with urllib.request.urlopen(f"http://127.0.0.1:{demo.port}/readyz", timeout=60) as answer:
         names = json.loads(answer.read())
     assert {"DATABASE_URL", "BROKER_URL", "CACHE_URL", "SECRET_KEY", "SEALING_KEY", "PUBLIC_URL"} <= set(names)
     assert not {"DATABASE_OWNER_URL", "DATABASE_AUDITOR_URL"} & set(names)
@@ -136,7 +136,7 @@ def test_the_demo_takes_its_steps_in_order_and_ends_with_one_ready_line(start: C
     assert "The web server ended (SIGKILL); starting it again in 0.1 s" in restarted
     assert "The web server was started again" in restarted
     demo.process.send_signal(signal.SIGINT)
-    rest, _ = demo.process.communicate(timeout=20)
+    rest, _ = demo.process.communicate(timeout=60)
     assert "Everything has stopped; the data is kept." in rest
     assert demo.process.returncode == 0
     assert [child["name"] for child in children if born_at(child["pid"]) == child["born"]] == []
@@ -147,7 +147,7 @@ def test_the_second_start_skips_what_would_change_nothing(start: Callable[..., D
         demo = start()
         said = demo.until_ready()
         demo.process.send_signal(signal.SIGINT)
-        demo.process.communicate(timeout=30)
+        demo.process.communicate(timeout=60)
         return said
 
     steps = {"Migrating the database", "Publishing the shipped content", "Adding the sample data"}
@@ -166,7 +166,7 @@ def test_ctrl_c_while_it_starts_stops_what_runs_already(start: Callable[..., Dem
         if moment in line:
             break
     demo.process.send_signal(signal.SIGINT)
-    rest, _ = demo.process.communicate(timeout=20)
+    rest, _ = demo.process.communicate(timeout=60)
     assert demo.process.returncode == 130
     assert rest.endswith("gatehouse: Stopped before everything was up.\n")
     assert json.loads((demo.home / "children.json").read_text()) == []
@@ -176,7 +176,7 @@ def test_ctrl_c_while_it_starts_stops_what_runs_already(start: Callable[..., Dem
 @pytest.mark.parametrize("step", ["migrate", "install"])
 def test_a_failing_step_ends_the_demo_with_its_last_words(start: Callable[..., Demo], step: str) -> None:
     demo = start(FAILING_STEP=step)
-    said, _ = demo.process.communicate(timeout=30)
+    said, _ = demo.process.communicate(timeout=60)
     assert demo.process.returncode == 1
     assert f"gatehouse: `manage.py {step}` ended (exit status 1). {demo.home}/logs/{step}.log ends with:\n" in said
     assert said.endswith("    the reason why\n")

@@ -78,7 +78,7 @@ def worker_process(run: SyncRun, home: Path) -> "subprocess.Popen[bytes]":
     return subprocess.Popen([sys.executable, "-c", WORKER, str(run.pk)], env=environment, cwd=root)
 
 
-def wait_for(condition: Any, seconds: float = 30) -> None:
+def wait_for(condition: Any, seconds: float = 120) -> None:
     ends = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < ends, "it did not happen in time"

@@ -192,7 +192,7 @@ def test_without_holding_both_people_the_same_race_does_orphan(committed_cast, m
 
     def held_and_read(person):
         found = holdings_of(person)
-        line.wait(timeout=20)
+        line.wait(timeout=60)
         return found
 
     monkeypatch.setattr(people_verbs, "_locked_pair", unlocked)

@@ -181,9 +181,9 @@ def test_an_alias_bomb_is_refused_before_it_is_built() -> None:
     bomb = "a0: &a0 [x,x,x,x,x,x,x,x,x]\n" + "".join(
         f"a{n}: &a{n} [{','.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 12)
     )
-    started = time.perf_counter()
+    started = time.process_time()
     assert faults(bomb) == ["Line 2: Aliases (*name) are not read; write the value out."]
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 2
 
 
 def test_bytes_that_are_no_text_are_refused() -> None:

@@ -109,7 +109,7 @@ def test_two_declarations_at_once_make_one_version(committed_cast):
 
     def work():
         try:
-            together.wait(timeout=10)
+            together.wait(timeout=60)
             found.append(declare(committed_cast, use_case, who="pipeline").pk)
         finally:
             connection.close()
@@ -118,6 +118,6 @@ def test_two_declarations_at_once_make_one_version(committed_cast):
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(timeout=20)
+        thread.join(timeout=60)
     assert len(found) == 2
     assert len(set(found)) == SystemVersion.objects.count() == 1

@@ -72,7 +72,7 @@ def test_a_body_that_drips_ends_at_the_total_limit() -> None:
         begun = time.monotonic()
         with pytest.raises(NetworkError, match=r"took too long|stopped answering"):
             http.get(server.url)
-        assert time.monotonic() - begun < 2
+        assert time.monotonic() - begun < 20  # the whole body would take 50 seconds
 
 
 def test_headers_that_drip_end_at_the_total_limit_too() -> None:
@@ -86,15 +86,16 @@ def test_headers_that_drip_end_at_the_total_limit_too() -> None:
         begun = time.monotonic()
         with pytest.raises(NetworkError, match=r"took too long|stopped answering"):
             http.get(server.url)
-        assert time.monotonic() - begun < 2
+        assert time.monotonic() - begun < 20  # all of it would take 50 seconds
 
 
 def test_silence_ends_at_the_read_limit() -> None:
-    with serving(lambda connection, heard: time.sleep(3)) as server, opened(server, limits=Limits(read=0.3)) as http:
-        begun = time.monotonic()
-        with pytest.raises(NetworkError, match="stopped answering"):
-            http.get(server.url)
-        assert time.monotonic() - begun < 2
+    with (
+        serving(lambda connection, heard: time.sleep(3)) as server,
+        opened(server, limits=Limits(read=0.3)) as http,
+        pytest.raises(NetworkError, match="stopped answering"),
+    ):
+        http.get(server.url)
 
 
 def test_a_huge_body_is_cut_at_the_limit_while_it_streams() -> None:
