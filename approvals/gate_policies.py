@@ -51,7 +51,11 @@ class Criterion:
 
 @dataclass(frozen=True, slots=True)
 class GatePolicy:
-    """The criteria of one tier. `max_unscored` is the share of cases that may lack a score before the gate fails."""
+    """The criteria of one tier. `max_unscored` is the share of cases that may lack a score before the gate fails.
+
+    `baseline_margin` is the drop in pass rate against the version released before that is still acceptable, as a share;
+    None compares nothing.
+    """
 
     key: str
     tier: str
@@ -59,16 +63,21 @@ class GatePolicy:
     criteria: tuple[Criterion, ...]
     max_unscored: float
     on_inconclusive: str
+    baseline_margin: float | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """Return plain JSON types; `from_json` reads them back."""
+        """Return plain JSON types; `from_json` reads them back. A policy without a margin keeps its digest."""
         rows = [{**asdict(criterion), "patterns": list(criterion.patterns)} for criterion in self.criteria]
-        return {**asdict(self), "criteria": rows}
+        told = {**asdict(self), "criteria": rows}
+        if self.baseline_margin is None:
+            del told["baseline_margin"]
+        return told
 
     @classmethod
     def from_json(cls, data: object) -> "GatePolicy":
         """Read a policy; PolicyError lists every unknown key and bad value with what to put instead."""
-        reader = _Reader("policy", data, ("key", "tier", "version", "criteria", "max_unscored", "on_inconclusive"))
+        fields = ("key", "tier", "version", "criteria", "max_unscored", "on_inconclusive")
+        reader = _Reader("policy", data, (*fields, "baseline_margin"), optional=("baseline_margin",))
         rows = reader.values.get("criteria")
         if not isinstance(rows, list | tuple):
             reader.problems.append("policy.criteria must be a list of criteria.")
@@ -81,6 +90,7 @@ class GatePolicy:
             criteria=tuple(criteria),
             max_unscored=reader.share("max_unscored", zero=True),
             on_inconclusive=reader.choice("on_inconclusive", ON_INCONCLUSIVE),
+            baseline_margin=reader.share("baseline_margin") if "baseline_margin" in reader.values else None,
         )
         keys = [criterion.key for criterion in criteria]
         for key in sorted({key for key in keys if keys.count(key) > 1}):

@@ -10,14 +10,16 @@ every verdict can be explained in one sentence:
 * below n_min: inconclusive, unless it certainly fails: a lower_bound already ruled out, or a rate that could not be met
   at n_min even if every case still to come went well.
 * unscored cases (judge errors, skips): more than the policy allows fails; any at all turns a pass into inconclusive.
+* against the version released before, where the policy names a margin: the worse of both verdicts holds (`comparison`).
 """
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from approvals import statistics
+from approvals.comparison import Comparison, Paired, compare, not_compared
 from approvals.gate_policies import (
     PATTERNS,
     Criterion,
@@ -40,6 +42,7 @@ __all__ = [
     "GatePolicy",
     "GateVerdict",
     "Measurement",
+    "Paired",
     "PolicyError",
     "judge",
     "load_policies",
@@ -98,6 +101,7 @@ class CriterionVerdict:
     explanation: str
     remedy: str
     measurement: Measurement | None
+    comparison: Comparison | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON types, floats to six places."""
@@ -111,6 +115,7 @@ class CriterionVerdict:
             "explanation": self.explanation,
             "remedy": self.remedy,
             "measurement": self.measurement.to_json() if self.measurement else None,
+            "comparison": self.comparison.to_json() if self.comparison else None,
         }
 
 
@@ -142,8 +147,15 @@ class Finding:
     remedy: str = ""
 
 
-def judge(policy: GatePolicy, measurements: Mapping[str, Measurement], pattern: str) -> GateVerdict:
+def judge(
+    policy: GatePolicy,
+    measurements: Mapping[str, Measurement],
+    pattern: str,
+    pairs: Mapping[str, Paired] | None = None,
+) -> GateVerdict:
     """Judge a system of this pattern by the policy. `measurements` are keyed by dimension; others are ignored.
+
+    `pairs`, keyed alike, say how it compares with the version released before; None where none was.
 
     Raises ValueError for an unknown pattern, which would otherwise drop criteria in silence, and for a measurement
     filed under another dimension's name.
@@ -153,17 +165,46 @@ def judge(policy: GatePolicy, measurements: Mapping[str, Measurement], pattern: 
     for key, measurement in measurements.items():
         if key != measurement.dimension:
             raise ValueError(f"The measurement filed under {key!r} is of {measurement.dimension!r}; file it there.")
+    pairs = pairs or {}
     criteria = tuple(
-        _judge_criterion(criterion, measurements.get(criterion.dimension), policy.max_unscored)
+        _compared(
+            _judge_criterion(criterion, measurements.get(criterion.dimension), policy.max_unscored),
+            pairs.get(criterion.dimension),
+            policy.baseline_margin,
+        )
         for criterion in policy.criteria
         if criterion.applies_to(pattern)
     )
     outcome = min((each.verdict for each in criteria), key=WORST_FIRST.index, default=NOT_EVALUATED)
     tolerated = outcome == INCONCLUSIVE and policy.on_inconclusive == "warn"
     warnings = tuple(f"Not settled: {each.explanation}" for each in criteria if each.verdict == INCONCLUSIVE)
+    warnings += tuple(_uncompared(policy, criteria, pairs))
     if not criteria:
         warnings = ("No criterion of this policy applies, so nothing was judged; add criteria to the policy.",)
     return GateVerdict(outcome, criteria, outcome == PASS or tolerated, warnings)
+
+
+def _compared(judged: CriterionVerdict, paired: Paired | None, margin: float | None) -> CriterionVerdict:
+    """The worse of the verdict by itself and the verdict against the version released before."""
+    if paired is None or margin is None or not paired.shared or judged.verdict == NOT_EVALUATED:
+        return judged
+    comparison = compare(paired, margin)
+    return replace(
+        judged,
+        verdict=min(judged.verdict, comparison.verdict, key=WORST_FIRST.index),
+        explanation=f"{judged.explanation} Compared {comparison.why}.",
+        remedy=f"{judged.remedy} {comparison.remedy}".strip(),
+        comparison=comparison,
+    )
+
+
+def _uncompared(
+    policy: GatePolicy, criteria: tuple[CriterionVerdict, ...], pairs: Mapping[str, Paired]
+) -> Iterator[str]:
+    for each in criteria if policy.baseline_margin is not None else ():
+        paired = pairs.get(each.criterion.dimension)
+        if paired is not None and not paired.shared and each.verdict != NOT_EVALUATED:
+            yield not_compared(title(each.criterion.dimension), paired.baseline)
 
 
 def _judge_criterion(criterion: Criterion, m: Measurement | None, max_unscored: float) -> CriterionVerdict:

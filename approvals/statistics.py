@@ -83,11 +83,11 @@ def mcnemar_regression(worse: int, better: int) -> float:
     return _regularised_beta(0.5, worse, better + 1)
 
 
-def agresti_min_lower(worse: int, better: int, n: int, confidence: float = CONFIDENCE) -> float:
+def agresti_min_lower(worse: float, better: float, n: int, confidence: float = CONFIDENCE) -> float:
     """Return the one-sided lower bound of (candidate - baseline) pass rate over `n` paired cases.
 
     Agresti and Min add half a case to each cell of the paired table, which keeps the bound honest when no pair
-    disagrees, where a bootstrap would claim certainty.
+    disagrees, where a bootstrap would claim certainty. Parts of cases are taken, so that counts can be scaled up.
     """
     _check_counts(worse + better, n)
     if min(worse, better) < 0:
@@ -156,7 +156,7 @@ def _first(holds: Callable[[int], bool], low: int, high: int) -> int | None:
     return low if holds(low) else None
 
 
-def _check_counts(part: int, n: int) -> None:
+def _check_counts(part: float, n: int) -> None:
     if not 0 <= part <= n:
         raise ValueError(f"{part} of {n} cases is impossible; counts run from 0 to the number of cases.")
 

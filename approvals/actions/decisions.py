@@ -12,7 +12,7 @@ from approvals.actions.gates import judge_release, locked
 from approvals.actions.moves import ballot_url, concerned, inform, move, named, tell_of
 from approvals.choices import DecisionKind, LaneKey
 from approvals.grounds import Grounds, grounds_of
-from approvals.measurements import evidence_of
+from approvals.measurements import evidence_for
 from approvals.models import Decision, Release, Verdict
 from approvals.policies import STRICT_TIERS, may_decide
 from approvals.querysets import STANDING, deciders_of
@@ -117,7 +117,7 @@ def _ruling(
     digest: str,
     release_digest: str | None,
 ) -> Ruling:
-    watermark = evidence_of(release.system_version).watermark
+    watermark = evidence_for(release).watermark
     same_digests = digest == release.system_version.digest and release_digest in (None, "", release.digest)
     return rule(
         [

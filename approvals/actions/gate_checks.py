@@ -29,7 +29,7 @@ from approvals.attestation import (
 )
 from approvals.choices import ReleaseState
 from approvals.grounds import Grounds, grounds_of
-from approvals.measurements import evidence_of
+from approvals.measurements import evidence_for
 from approvals.models import Attestation, Release
 from approvals.policies import eligible, gate_reason, may_ask_gate, retired_reason
 from approvals.querysets import standing_release
@@ -218,7 +218,7 @@ def _approval_reasons(release: Release, grounds: Grounds) -> Iterator[Reason]:
 
 def _evidence_reasons(release: Release) -> Iterator[Reason]:
     """The evidence judged now, in memory: a lost message cannot let a failing release through."""
-    judged = judge_in_memory(release, evidence_of(release.system_version))
+    judged = judge_in_memory(release, evidence_for(release))
     if judged.allows:
         return
     against = [criterion.explanation for criterion in judged.criteria if criterion.verdict != "pass"]

@@ -12,7 +12,7 @@ from approvals.actions.policies import GATE_KEEPER, fix_gate_criteria
 from approvals.choices import ReleaseState
 from approvals.declarations import declared_pattern
 from approvals.grounds import newest_verdict
-from approvals.measurements import Evidence, evidence_of, evidence_of_versions
+from approvals.measurements import Evidence, evidence_for, evidence_for_all
 from approvals.models import Release, ReleaseContributor, Verdict
 from approvals.querysets import JUDGED
 from portal.actors import Actor, worker
@@ -32,7 +32,8 @@ def locked(release_id: uuid.UUID) -> Release:
 def judge_in_memory(release: Release, evidence: Evidence) -> gating.GateVerdict:
     """What the release's own policy says of this evidence; writes nothing."""
     policy = gating.GatePolicy.from_json(release.policy.definition)
-    return gating.judge(policy, evidence.measurements, declared_pattern(release))
+    pairs = evidence.pairs() if policy.baseline_margin is not None else {}
+    return gating.judge(policy, evidence.measurements, declared_pattern(release), pairs)
 
 
 @transaction.atomic
@@ -43,7 +44,7 @@ def judge_release(*, release_id: uuid.UUID, judged_by: str) -> Verdict:
     over keeps its last verdict.
     """
     release = locked(release_id)
-    evidence = evidence_of(release.system_version)
+    evidence = evidence_for(release)
     verdict = newest_verdict(release)
     same = verdict is not None and (verdict.watermark, verdict.policy_digest) == (
         evidence.watermark,
@@ -116,9 +117,12 @@ def _why(verdict: Verdict) -> str:
 
 
 def reevaluate(*, version_id: uuid.UUID) -> list[uuid.UUID]:
-    """Judge every release of the version that waits or stands; each in its own transaction. Returns those judged."""
+    """Judge every release that the version's evidence bears on; each in its own transaction. Returns those judged.
+
+    Those of the version itself, and those of the same use case that are compared with it.
+    """
     ids = list(
-        Release.objects.filter(system_version_id=version_id, state__in=JUDGED)
+        Release.objects.filter(use_case__versions=version_id, state__in=JUDGED)
         .order_by("id")
         .values_list("pk", flat=True)
     )
@@ -133,8 +137,8 @@ def sweep() -> list[uuid.UUID]:
     releases = list(
         Release.objects.filter(state__in=JUDGED).annotate(judged=Subquery(newest)).only("pk", "system_version_id")
     )
-    evidence = evidence_of_versions({release.system_version_id for release in releases})
-    stale = [each.pk for each in releases if evidence[each.system_version_id].watermark != each.judged]
+    evidence = evidence_for_all(releases)
+    stale = [each.pk for each in releases if evidence[each.pk].watermark != each.judged]
     for pk in stale:
         judge_release(release_id=pk, judged_by="sweep")
     return stale

@@ -284,7 +284,7 @@ def test_negative_control_without_the_watermark_the_slip_would_pass(
 
     monkeypatch.setattr("approvals.actions.decisions.judge_release", judge_then_evidence_arrives)
     monkeypatch.setattr(
-        "approvals.actions.decisions.evidence_of", lambda _version: type("E", (), {"watermark": frozen})()
+        "approvals.actions.decisions.evidence_for", lambda _release: type("E", (), {"watermark": frozen})()
     )
     assert sign(cast, release, "business").kind == "approve"
 
