@@ -10,12 +10,12 @@ every verdict can be explained in one sentence:
 * below n_min: inconclusive, unless it certainly fails: a lower_bound already ruled out, or a rate that could not be met
   at n_min even if every case still to come went well.
 * unscored cases (judge errors, skips): more than the policy allows fails; any at all turns a pass into inconclusive.
+* repeated trials: a minimum counts different cases, and bounds what the trials are worth as independent ones.
 * against the version released before, where the policy names a margin: the worse of both verdicts holds (`comparison`).
 """
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
-from datetime import datetime
 from typing import Any
 
 from approvals import statistics
@@ -29,6 +29,7 @@ from approvals.gate_policies import (
     policy_digest,
 )
 from approvals.gate_words import cases, percent, title
+from approvals.sampling import Measurement, related_judges, worst_slice
 from approvals.statistics import Interval
 
 __all__ = [
@@ -54,38 +55,6 @@ PASS, FAIL, INCONCLUSIVE, NOT_EVALUATED = "pass", "fail", "inconclusive", "not_e
 WORST_FIRST = (FAIL, NOT_EVALUATED, INCONCLUSIVE, PASS)
 # Beyond so many further cases, the advice is to improve the system rather than to go on measuring it.
 WORTH_RUNNING = 2_000
-
-
-@dataclass(frozen=True, slots=True)
-class Measurement:
-    """What one evaluation run found on one dimension, in cases. Under a defect rate, `passed` means free of defects."""
-
-    dimension: str
-    total: int
-    scored: int
-    errored: int
-    skipped: int
-    passed: int
-    source: str
-    reference: str
-    finished_at: datetime | None = None
-    url: str = ""
-
-    def __post_init__(self) -> None:
-        """Refuse counts that contradict each other; a gate must not judge them."""
-        if min(self.scored, self.errored, self.skipped, self.passed) < 0 or self.passed > self.scored:
-            raise ValueError(f"{self.dimension}: counts must not be negative, nor more cases pass than were scored.")
-        if self.scored + self.errored + self.skipped != self.total:
-            raise ValueError(f"{self.dimension}: scored, errored and skipped cases must add up to the total.")
-
-    @property
-    def unscored(self) -> int:
-        """Cases without a score, whatever the cause."""
-        return self.errored + self.skipped
-
-    def to_json(self) -> dict[str, Any]:
-        """Return plain JSON types."""
-        return {**asdict(self), "finished_at": self.finished_at.isoformat() if self.finished_at else None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,10 +121,12 @@ def judge(
     measurements: Mapping[str, Measurement],
     pattern: str,
     pairs: Mapping[str, Paired] | None = None,
+    model: str = "",
 ) -> GateVerdict:
     """Judge a system of this pattern by the policy. `measurements` are keyed by dimension; others are ignored.
 
-    `pairs`, keyed alike, say how it compares with the version released before; None where none was.
+    `pairs`, keyed alike, say how it compares with the version released before; None where none was. `model` names the
+    model judged.
 
     Raises ValueError for an unknown pattern, which would otherwise drop criteria in silence, and for a measurement
     filed under another dimension's name.
@@ -179,6 +150,9 @@ def judge(
     tolerated = outcome == INCONCLUSIVE and policy.on_inconclusive == "warn"
     warnings = tuple(f"Not settled: {each.explanation}" for each in criteria if each.verdict == INCONCLUSIVE)
     warnings += tuple(_uncompared(policy, criteria, pairs))
+    warnings += tuple(filter(None, (_weakest(each) for each in criteria)))
+    judged = {each.criterion.dimension: each.measurement for each in criteria if each.measurement}
+    warnings += tuple(related_judges(judged, model))
     if not criteria:
         warnings = ("No criterion of this policy applies, so nothing was judged; add criteria to the policy.",)
     return GateVerdict(outcome, criteria, outcome == PASS or tolerated, warnings)
@@ -196,6 +170,12 @@ def _compared(judged: CriterionVerdict, paired: Paired | None, margin: float | N
         remedy=f"{judged.remedy} {comparison.remedy}".strip(),
         comparison=comparison,
     )
+
+
+def _weakest(judged: CriterionVerdict) -> str:
+    c = judged.criterion
+    least = c.threshold if c.statistic == "pass_rate" else 1 - c.threshold
+    return worst_slice(judged.measurement, least) if judged.measurement is not None else ""
 
 
 def _uncompared(
@@ -239,7 +219,7 @@ def _with_unscored(finding: Finding, m: Measurement) -> Finding:
 def _judge_scored(criterion: Criterion, m: Measurement) -> Finding:
     if criterion.rule == "lower_bound":
         return _judge_lower_bound(criterion, m)
-    if m.scored < criterion.n_min:
+    if m.asked < criterion.n_min:
         return _judge_too_few(criterion, m)
     if criterion.rule == "upper_bound":
         return _judge_upper_bound(criterion, m)
@@ -247,8 +227,9 @@ def _judge_scored(criterion: Criterion, m: Measurement) -> Finding:
 
 
 def _judge_too_few(c: Criterion, m: Measurement) -> Finding:
-    missing = c.n_min - m.scored
-    least_bad = (m.passed + missing) / c.n_min if c.statistic == "pass_rate" else _defects(m) / c.n_min
+    missing = c.n_min - m.asked
+    spoilt = _defects(m) * m.asked / m.scored
+    least_bad = (c.n_min - spoilt) / c.n_min if c.statistic == "pass_rate" else spoilt / c.n_min
     if not _meets(c, least_bad):
         hope = f"even if the next {cases(missing)} went well, it would stay {_side(c, False)} {percent(c.threshold)}"
         return Finding(FAIL, f"{_counted(c, m)}; {hope}", "Improve the system and evaluate a new version.")
@@ -257,7 +238,7 @@ def _judge_too_few(c: Criterion, m: Measurement) -> Finding:
 
 def _too_few(c: Criterion, m: Measurement) -> Finding:
     why = f"{_counted(c, m)}; at least {cases(c.n_min)} are needed to judge"
-    return Finding(INCONCLUSIVE, why, f"Run {c.n_min - m.scored} more {_noun(c.n_min - m.scored)}.")
+    return Finding(INCONCLUSIVE, why, f"Run {c.n_min - m.asked} more {_noun(c.n_min - m.asked)}.")
 
 
 def _judge_point(c: Criterion, m: Measurement) -> Finding:
@@ -271,12 +252,12 @@ def _judge_lower_bound(c: Criterion, m: Measurement) -> Finding:
     if bounds.high < c.threshold:
         why = f"{_counted(c, m)}; even the upper bound {percent(bounds.high, c.threshold)} is below {required}"
         return Finding(FAIL, why, _lower_bound_remedy(c, m))
-    if m.scored < c.n_min:
+    if m.asked < c.n_min:
         return _too_few(c, m)
     lower = f"{_counted(c, m)}; the lower bound {percent(bounds.low, c.threshold)}"
     if bounds.low >= c.threshold:
         return Finding(PASS, f"{lower} meets {required}")
-    more = statistics.cases_needed(m.passed, m.scored, c.threshold)
+    more = statistics.cases_needed(m.weighed_passes, m.weight, c.threshold)
     worth_it = more is not None and more <= WORTH_RUNNING
     settle = f"At this pass rate about {more} more {_noun(more)} would settle it. " if worth_it else ""
     return Finding(INCONCLUSIVE, f"{lower} does not yet meet {required}", settle + _lower_bound_remedy(c, m))
@@ -290,7 +271,7 @@ def _judge_upper_bound(c: Criterion, m: Measurement) -> Finding:
     upper = f"the upper bound {percent(bounds.high, c.threshold)}"
     if bounds.high <= c.threshold:
         return Finding(PASS, f"{_counted(c, m)}; {upper} is within the allowed {allowed}")
-    more = statistics.clean_cases_needed(_defects(m), m.scored, c.threshold)
+    more = statistics.clean_cases_needed(m.weight - m.weighed_passes, m.weight, c.threshold)
     remedy = f"Run {more} more {_noun(more)} without a failure." if more else "Improve the system and evaluate again."
     return Finding(INCONCLUSIVE, f"{_counted(c, m)}; {upper} is not yet within the allowed {allowed}", remedy)
 
@@ -304,6 +285,8 @@ def _point_remedy(c: Criterion, m: Measurement) -> str:
 
 
 def _lower_bound_remedy(c: Criterion, m: Measurement) -> str:
+    if m.repeated:
+        return "Run more different cases; further trials of the same ones tell little new."
     n = max(m.scored, c.n_min)
     enough = statistics.passes_needed(c.threshold, n)
     if enough is None:
@@ -326,7 +309,10 @@ def _rerun(m: Measurement) -> str:
 
 def _counted(c: Criterion, m: Measurement) -> str:
     word, part = ("passed", m.passed) if c.statistic == "pass_rate" else ("failed", _defects(m))
-    return f"{title(c.dimension)} {word} in {part} of {cases(m.scored)} ({percent(_rate(c, m), c.threshold)})"
+    told = f"{title(c.dimension)} {word} in {part} of {cases(m.scored)} ({percent(_rate(c, m), c.threshold)})"
+    if not m.repeated:
+        return told
+    return f"{told}, trials of {m.asked} different ones that are worth {cases(round(m.weight))} tried once"
 
 
 def _side(c: Criterion, meets: bool) -> str:
@@ -354,13 +340,13 @@ def _meets(c: Criterion, rate: float) -> bool:
 def _bounds(c: Criterion, m: Measurement) -> Interval:
     """Return what is shown beside the rate: for a point rule the two-sided interval, else both one-sided bounds."""
     if c.rule == "lower_bound":
-        return statistics.wilson(m.passed, m.scored, sided=1)
-    defects = _defects(m)
+        return statistics.wilson(m.weighed_passes, m.weight, sided=1)
+    defects = m.weight - m.weighed_passes
     if c.rule == "upper_bound":
         return Interval(
-            statistics.clopper_pearson_lower(defects, m.scored), statistics.clopper_pearson_upper(defects, m.scored)
+            statistics.clopper_pearson_lower(defects, m.weight), statistics.clopper_pearson_upper(defects, m.weight)
         )
-    return statistics.wilson(m.passed if c.statistic == "pass_rate" else defects, m.scored)
+    return statistics.wilson(m.weighed_passes if c.statistic == "pass_rate" else defects, m.weight)
 
 
 def _rounded(value: float | None) -> float | None:

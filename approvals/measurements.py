@@ -172,4 +172,8 @@ def _measurement(row: EvaluationDimension) -> Measurement:
         reference=str(row.run_id),
         finished_at=row.run.finished_at,
         url=row.run.url,
+        items=row.sample.get("items"),
+        independent=row.sample.get("independent"),
+        kinds={kind: (scored, passed) for kind, (scored, passed) in row.sample.get("kinds", {}).items()},
+        judges=tuple(row.sample.get("judges", ())),
     )

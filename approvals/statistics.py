@@ -1,8 +1,8 @@
 """Bounds for pass and defect rates, and how many cases a bound needs. Pure, standard library only.
 
 Wilson for pass rates, because it keeps its coverage near 100 %, where gates live; Clopper-Pearson for defects, because
-it is exact for none or a few. Confidence is always given as a share, 0.95 unless said otherwise. With no case at all
-nothing is known, so every interval is 0 to 1.
+it is exact for none or a few. Counts may be parts of cases, where cases are not independent. Confidence is always given
+as a share, 0.95 unless said otherwise. With no case at all nothing is known, so every interval is 0 to 1.
 """
 
 import math
@@ -24,7 +24,7 @@ class Interval:
     high: float
 
 
-def wilson(passed: int, n: int, confidence: float = CONFIDENCE, sided: int = 2) -> Interval:
+def wilson(passed: float, n: float, confidence: float = CONFIDENCE, sided: int = 2) -> Interval:
     """Return the Wilson score interval; with `sided=1` each bound alone holds with the given confidence."""
     _check_counts(passed, n)
     if n == 0:
@@ -37,18 +37,18 @@ def wilson(passed: int, n: int, confidence: float = CONFIDENCE, sided: int = 2) 
     return Interval(0.0 if passed == 0 else max(0.0, middle - half), 1.0 if passed == n else min(1.0, middle + half))
 
 
-def wilson_lower(passed: int, n: int, confidence: float = CONFIDENCE) -> float:
+def wilson_lower(passed: float, n: float, confidence: float = CONFIDENCE) -> float:
     """Return the one-sided lower Wilson bound of a pass rate."""
     return wilson(passed, n, confidence, sided=1).low
 
 
-def wilson_upper(passed: int, n: int, confidence: float = CONFIDENCE) -> float:
+def wilson_upper(passed: float, n: float, confidence: float = CONFIDENCE) -> float:
     """Return the one-sided upper Wilson bound of a pass rate."""
     return wilson(passed, n, confidence, sided=1).high
 
 
 @lru_cache(maxsize=4096)
-def clopper_pearson_upper(defects: int, n: int, confidence: float = CONFIDENCE) -> float:
+def clopper_pearson_upper(defects: float, n: float, confidence: float = CONFIDENCE) -> float:
     """Return the one-sided upper Clopper-Pearson bound: the rate at which so few defects would be rare."""
     _check_counts(defects, n)
     alpha = 1 - _share(confidence)
@@ -60,7 +60,7 @@ def clopper_pearson_upper(defects: int, n: int, confidence: float = CONFIDENCE) 
 
 
 @lru_cache(maxsize=4096)
-def clopper_pearson_lower(defects: int, n: int, confidence: float = CONFIDENCE) -> float:
+def clopper_pearson_lower(defects: float, n: float, confidence: float = CONFIDENCE) -> float:
     """Return the one-sided lower Clopper-Pearson bound: the rate at which so many defects would be rare."""
     _check_counts(defects, n)
     alpha = 1 - _share(confidence)
@@ -115,7 +115,7 @@ def max_defects(max_rate: float, n: int, confidence: float = CONFIDENCE) -> int 
     return n if breaking is None else (breaking - 1 if breaking else None)
 
 
-def cases_needed(passed: int, n: int, threshold: float, confidence: float = CONFIDENCE) -> int | None:
+def cases_needed(passed: float, n: float, threshold: float, confidence: float = CONFIDENCE) -> int | None:
     """Return about how many more cases, at the pass rate seen, until the lower Wilson bound could meet `threshold`.
 
     0 when it meets it already; None when the rate does not exceed the threshold, or only so narrowly that more than
@@ -129,10 +129,10 @@ def cases_needed(passed: int, n: int, threshold: float, confidence: float = CONF
         return 0
     z = _z(confidence, 1)
     total = math.ceil(z * z * threshold * (1 - threshold) / (passed / n - threshold) ** 2)
-    return max(1, total - n) if total <= MOST_CASES else None
+    return max(1, total - math.floor(n)) if total <= MOST_CASES else None
 
 
-def clean_cases_needed(defects: int, n: int, max_rate: float, confidence: float = CONFIDENCE) -> int | None:
+def clean_cases_needed(defects: float, n: float, max_rate: float, confidence: float = CONFIDENCE) -> int | None:
     """Return how many more cases without any defect until the upper bound stays within `max_rate`.
 
     0 when it does already; None when more than 100,000 cases would be needed.
@@ -156,7 +156,7 @@ def _first(holds: Callable[[int], bool], low: int, high: int) -> int | None:
     return low if holds(low) else None
 
 
-def _check_counts(part: float, n: int) -> None:
+def _check_counts(part: float, n: float) -> None:
     if not 0 <= part <= n:
         raise ValueError(f"{part} of {n} cases is impossible; counts run from 0 to the number of cases.")
 
@@ -174,7 +174,7 @@ def _z(confidence: float, sided: int) -> float:
     return NormalDist().inv_cdf(1 - (1 - _share(confidence)) / sided)
 
 
-def _beta_quantile(share: float, a: int, b: int) -> float:
+def _beta_quantile(share: float, a: float, b: float) -> float:
     """Return x with I_x(a, b) = share, by Newton steps kept inside a shrinking bracket."""
     low, high = 0.0, 1.0
     x = a / (a + b)
@@ -190,20 +190,20 @@ def _beta_quantile(share: float, a: int, b: int) -> float:
     return x
 
 
-def _log_beta_kernel(x: float, a: int, b: int) -> float:
+def _log_beta_kernel(x: float, a: float, b: float) -> float:
     """Return log of x^a (1-x)^b / B(a, b)."""
     log_beta = math.lgamma(a) + math.lgamma(b) - math.lgamma(a + b)
     return a * math.log(x) + b * math.log1p(-x) - log_beta
 
 
-def _regularised_beta(x: float, a: int, b: int) -> float:
+def _regularised_beta(x: float, a: float, b: float) -> float:
     """Return I_x(a, b), the chance of at least a successes in a+b-1 trials at rate x."""
     if x > (a + 1) / (a + b + 2):  # the continued fraction converges fast only on this side of the mode
         return 1 - _regularised_beta(1 - x, b, a)
     return math.exp(_log_beta_kernel(x, a, b)) * _beta_fraction(x, a, b) / a
 
 
-def _beta_fraction(x: float, a: int, b: int) -> float:
+def _beta_fraction(x: float, a: float, b: float) -> float:
     """Evaluate the continued fraction of I_x(a, b) (Abramowitz and Stegun 26.5.8) by Lentz's method, as modified."""
     tiny = 1e-300
     c, d = 1.0, 1 / _away_from_zero(1 - (a + b) * x / (a + 1), tiny)

@@ -1,12 +1,36 @@
 """How a run's cases become counts per dimension; pure. A judge that failed is counted as failed, never left out."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from typing import Any
 
 from evidence.readings import CaseReading, Direction, ScoreReading
 
 PLACES = Decimal("1e-9")
+MOST_JUDGES = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """What the scored cases of one dimension were: how many items, of which kinds, judged by which models.
+
+    `independent` is how many cases, tried once each, would tell as much: trials of one item resemble each other.
+    `kinds` gives (scored, passed) by kind of item.
+    """
+
+    items: int
+    independent: float
+    kinds: Mapping[str, tuple[int, int]]
+    judges: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "items": self.items,
+            "independent": round(self.independent, 3),
+            "kinds": {kind: list(counts) for kind, counts in self.kinds.items()},
+            "judges": list(self.judges),
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +51,7 @@ class DimensionCount:
     scale_min: Decimal
     scale_max: Decimal
     direction: Direction
+    sample: Sample
 
 
 @dataclass(slots=True)
@@ -35,12 +60,17 @@ class _Tally:
     scored: int = 0
     errored: int = 0
     passed: int = 0
+    # Trials and passes by item, and by the item's kind.
+    items: dict[str, tuple[int, int]] = field(default_factory=dict)
+    kinds: dict[str, tuple[int, int]] = field(default_factory=dict)
+    judges: set[str] = field(default_factory=set)
     scales: set[tuple[Decimal, Decimal, Direction]] = field(default_factory=set)
     # Sum and count of the values by scale: exact, whatever the number of cases.
     sums: dict[tuple[Decimal, Decimal, Direction], tuple[Decimal, int]] = field(default_factory=dict)
 
-    def add(self, scores: Sequence[ScoreReading]) -> None:
+    def add(self, case: CaseReading, scores: Sequence[ScoreReading]) -> None:
         """All scores of one case on this dimension: one failed judge makes it errored; it passes if all pass."""
+        self.judges.update(score.judge_name for score in scores if score.judge_kind == "llm" and score.judge_name)
         self.scales.update((score.scale_min, score.scale_max, score.direction) for score in scores)
         if any(score.state == "errored" for score in scores):
             self.errored += 1
@@ -48,8 +78,12 @@ class _Tally:
         judged = [score for score in scores if score.state == "scored"]
         if not judged:
             return
+        passed = all(score.passed for score in judged)
         self.scored += 1
-        self.passed += all(score.passed for score in judged)
+        self.passed += passed
+        for held, key in ((self.items, case.item_id), (self.kinds, str(case.item_kind))):
+            tried, good = held.get(key, (0, 0))
+            held[key] = (tried + 1, good + passed)
         for score in judged:
             scale = (score.scale_min, score.scale_max, score.direction)
             total, count = self.sums.get(scale, (Decimal(0), 0))
@@ -68,6 +102,12 @@ class _Tally:
             scale_min=low,
             scale_max=high,
             direction=direction,
+            sample=Sample(
+                items=len(self.items),
+                independent=independent_cases(self.items.values()),
+                kinds=dict(sorted(self.kinds.items())),
+                judges=tuple(sorted(self.judges))[:MOST_JUDGES],
+            ),
         )
 
     def _scale(self) -> tuple[Decimal, Decimal, Direction]:
@@ -91,6 +131,23 @@ def _normalised(scale: tuple[Decimal, Decimal, Direction], total: Decimal, count
     return part if direction == "higher" else count - part
 
 
+def independent_cases(items: Collection[tuple[int, int]]) -> float:
+    """How many cases tried once tell as much as these (trials, passes) of items tried several times.
+
+    The variance of the pass rate with whole items as units, over that of as many independent cases, is the design
+    effect; the number of cases is divided by it. Where all agree nothing varies, and each item counts once.
+    """
+    trials = sum(tried for tried, _passed in items)
+    if trials == len(items):
+        return float(trials)
+    rate = sum(passed for _tried, passed in items) / trials
+    if rate in (0, 1) or len(items) < 2:
+        return float(len(items))
+    between = sum((passed - tried * rate) ** 2 for tried, passed in items) * len(items) / (len(items) - 1)
+    effect = between / (trials * rate * (1 - rate))
+    return min(float(trials), max(1.0, trials / effect)) if effect > 0 else float(trials)
+
+
 def count_dimensions(cases: Iterable[CaseReading]) -> list[DimensionCount]:
     """Counts of every dimension that any case was judged on, by name."""
     cases = list(cases)
@@ -100,5 +157,5 @@ def count_dimensions(cases: Iterable[CaseReading]) -> list[DimensionCount]:
         for score in case.scores:
             by_dimension.setdefault(score.dimension, []).append(score)
         for dimension, scores in by_dimension.items():
-            tallies.setdefault(dimension, _Tally(len(cases))).add(scores)
+            tallies.setdefault(dimension, _Tally(len(cases))).add(case, scores)
     return [tally.counted(dimension) for dimension, tally in sorted(tallies.items())]

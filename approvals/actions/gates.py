@@ -33,7 +33,8 @@ def judge_in_memory(release: Release, evidence: Evidence) -> gating.GateVerdict:
     """What the release's own policy says of this evidence; writes nothing."""
     policy = gating.GatePolicy.from_json(release.policy.definition)
     pairs = evidence.pairs() if policy.baseline_margin is not None else {}
-    return gating.judge(policy, evidence.measurements, declared_pattern(release), pairs)
+    model = str(release.system_version.manifest.get("model", {}).get("name", ""))
+    return gating.judge(policy, evidence.measurements, declared_pattern(release), pairs, model)
 
 
 @transaction.atomic

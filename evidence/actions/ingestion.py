@@ -215,6 +215,7 @@ def _row(run: EvaluationRun, count: DimensionCount) -> EvaluationDimension:
         scale_min=count.scale_min,
         scale_max=count.scale_max,
         direction=count.direction,
+        sample=count.sample.to_json(),
     )
 
 

@@ -133,6 +133,8 @@ class EvaluationDimension(models.Model):
     scale_min = models.DecimalField(max_digits=18, decimal_places=9)
     scale_max = models.DecimalField(max_digits=18, decimal_places=9)
     direction = models.CharField(max_length=8, choices=Direction.choices)
+    # `evidence.counting.Sample`; empty for what was counted before it was kept.
+    sample = models.JSONField(default=dict, db_default={})
 
     class Meta:
         db_table = "evaluation_dimension"

@@ -374,5 +374,5 @@ def test_a_verdict_is_stored_as_plain_json_with_floats_to_six_places():
     assert only["measurement"] == {
         "dimension": "groundedness", "total": 200, "scored": 200, "errored": 0, "skipped": 0, "passed": 179,
         "source": "mlflow", "reference": "run-1", "finished_at": "2026-11-02T09:30:00+00:00",
-        "url": "https://mlflow.example/runs/1",
+        "url": "https://mlflow.example/runs/1", "items": None, "independent": None, "kinds": {}, "judges": [],
     }  # fmt: skip

@@ -49,7 +49,8 @@ OWN_ROOMS = {
         "configuring", "sealing",  # connectors' settings, secrets at rest
     },
     "approvals": {
-        "gating", "comparison", "gate_policies", "gate_words", "statistics", "lanes", "attestation", "signing",  # pure
+        "gating", "comparison", "sampling", "gate_policies", "gate_words", "statistics", "lanes",  # pure
+        "attestation", "signing",  # pure too
         "checklist", "declarations", "grounds", "measurements",  # reading: what a ruling stands on
         "docket", "presentation", "finding",  # what several pages show
         "samples",  # the demo's organisation
