@@ -11,6 +11,7 @@ from portal.access import require
 from portal.actions.messages import take_back, tell
 from portal.actors import Actor
 from portal.audit import mention, record
+from portal.delegation import acting
 from portal.models import User
 from portal.querysets import hold_present
 from usecases import stewardship
@@ -20,6 +21,7 @@ from usecases.actions.team import join, leave
 from usecases.choices import FactSource, RequestKind, RequestState, TeamRole
 from usecases.lifecycle import STEWARDSHIP
 from usecases.models import DataSource, StewardshipRequest, UseCase
+from usecases.policies import may_manage_team
 
 Subject = UseCase | DataSource
 
@@ -75,6 +77,7 @@ def accept_request(*, actor: Actor, request: StewardshipRequest) -> StewardshipR
     """Take over what one was asked to own, or let somebody join one's team. Raises Refused."""
     request = _locked_request(request)
     require(stewardship.may_answer_request(actor, request))
+    actor = _in_place(actor, request)
     _close(actor, request, "accept_request", "")
     if request.use_case is not None and request.kind == RequestKind.JOIN:
         _record(actor, "stewardship.accepted", request, f"let {mention(request.person)} join {request.name}.")
@@ -96,6 +99,7 @@ def decline_request(*, actor: Actor, request: StewardshipRequest, answer: str) -
     require(stewardship.may_answer_request(actor, request))
     if not answer.strip():
         raise ValidationError({"answer": _("Say why not, so that the one who asked knows what to do instead.")})
+    actor = _in_place(actor, request)
     _close(actor, request, "decline_request", answer.strip())
     what = "let somebody join" if request.kind == RequestKind.JOIN else "take over"
     _record(actor, "stewardship.declined", request, f"declined to {what} {request.name}.", reason=request.answer)
@@ -161,6 +165,13 @@ def _hand_to(actor: Actor, request: StewardshipRequest) -> None:
         statement=statement,
         source=FactSource.PERSON,
     )
+
+
+def _in_place(actor: Actor, request: StewardshipRequest) -> Actor:
+    """Who lets somebody join while the accountable owner is away does it in the owner's place."""
+    if request.use_case is None or request.kind != RequestKind.JOIN or may_manage_team(actor, request.use_case):
+        return actor
+    return acting(actor, request.use_case.owner)
 
 
 def _close(actor: Actor, request: StewardshipRequest, verb: str, answer: str) -> None:
