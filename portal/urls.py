@@ -37,6 +37,7 @@ urlpatterns = [
     path("grants/<uuid:pk>/end/", access.end_grant, name="end-grant"),
     path("notices/read/", people.read_notices, name="read-notices"),
     path("notices/<uuid:pk>/read/", people.read_notice, name="read-notice"),
+    path("scim/v2/", include("portal.scim.urls")),
     path("api/docs/", api_docs.api_docs, name="api-docs"),
     path("api/v1/schema/", SpectacularAPIView.as_view(), name="api-schema"),
     path("api/v1/", include("portal.api.urls")),

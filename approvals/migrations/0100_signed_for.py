@@ -9,8 +9,8 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("approvals", "0001_initial"),
         ("portal", "0100_absence_and_provisioning"),
+        ("approvals", "0001_initial"),
     ]
 
     operations = [

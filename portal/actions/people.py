@@ -148,6 +148,11 @@ def deactivate_person(*, actor: Actor, person: User, stand_in: User | None = Non
     """
     person, stand_in = _locked_pair(person, stand_in)
     require(policies.may_leave(actor, person, stand_in, holdings_of(person)))
+    return switch_off(actor=actor, person=person, stand_in=stand_in)
+
+
+def switch_off(*, actor: Actor, person: User, stand_in: User | None) -> User:
+    """The switch itself with all that goes with it, for a verb that has ruled already and holds both people."""
     hand_on(actor=actor, person=person, stand_in=stand_in)
     close_windows_of(actor=actor, delegate=person)
     _switch(person, active=False)

@@ -5,6 +5,7 @@ from django.db import models
 from django.db.models import F, Q
 
 from portal.identifiers import uuid7
+from portal.models.audit import Audited
 from portal.models.machines import ServiceAccount
 from portal.models.people import User
 
@@ -36,10 +37,9 @@ class ProvisionedPerson(models.Model):
         ]
 
 
-class ProvisionedGroup(models.Model):
+class ProvisionedGroup(Audited):
     """A group whose members the directory names; what it opens, people decide."""
 
-    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     group = models.OneToOneField(Group, on_delete=models.PROTECT, related_name="provisioned")
     external_id = models.CharField(max_length=255, blank=True)
     account = models.ForeignKey(ServiceAccount, on_delete=models.PROTECT, related_name="provisioned_groups")

@@ -15,7 +15,7 @@ from portal.delegation import acting
 from portal.models import User
 from portal.querysets import hold_present
 from usecases import stewardship
-from usecases.actions.authors import person_of
+from usecases.actions.authors import answerable_for, person_of
 from usecases.actions.facts import record_fact
 from usecases.actions.team import join, leave
 from usecases.choices import FactSource, RequestKind, RequestState, TeamRole
@@ -44,12 +44,12 @@ def ask_to_own(*, actor: Actor, subject: Subject, person: User, kind: str, messa
     """The request itself, for a verb that has ruled already and holds the subject and the person."""
     about: dict[str, Any] = {"use_case" if isinstance(subject, UseCase) else "data_source": subject}
     request = StewardshipRequest.objects.create(
-        kind=kind, person=person, message=message, requested_by=person_of(actor), **about
+        kind=kind, person=person, message=message, requested_by=answerable_for(actor), **about
     )
     left = f" after {mention(subject.owner)}, who left" if kind == RequestKind.STAND_IN else ""
     _record(actor, "stewardship.requested", request, f"asked {mention(person)} to take over {request.name}{left}.")
     text = _("%(who)s asks you to take over %(what)s. Nothing changes until you accept.")
-    said = text % {"who": person_of(actor).name, "what": _called(subject)}
+    said = text % {"who": answerable_for(actor).name, "what": _called(subject)}
     tell([person], subject=_("You are asked to take something over"), text=said, url=request.get_absolute_url())
     return request
 
@@ -176,7 +176,7 @@ def _in_place(actor: Actor, request: StewardshipRequest) -> Actor:
 
 def _close(actor: Actor, request: StewardshipRequest, verb: str, answer: str) -> None:
     request.state = RequestState(STEWARDSHIP.target(verb, request.state))
-    request.closed_by, request.closed_at, request.answer = person_of(actor), timezone.now(), answer
+    request.closed_by, request.closed_at, request.answer = answerable_for(actor), timezone.now(), answer
     request.save(update_fields=["state", "closed_by", "closed_at", "answer"])
 
 

@@ -11,8 +11,8 @@ import portal.history
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("usecases", "0062_history_of_new_columns"),
         ("portal", "0100_absence_and_provisioning"),
+        ("usecases", "0062_history_of_new_columns"),
     ]
 
     operations = [

@@ -71,6 +71,33 @@ ROWS: list[Row] = [
         allowed={"sam": 302, "fiona": 403, "admin": 403},
         anonymous=401,
     ),
+    # A directory's token alone opens SCIM: no session, and no token that is good for more.
+    *(
+        Row(name=name, method="GET", kwargs=kwargs, others=401, anonymous=401)
+        for name, kwargs in (
+            ("scim-configuration", {}),
+            ("scim-resource-types", {}),
+            ("scim-resource-type", {"name": "User"}),
+            ("scim-schemas", {}),
+            ("scim-schema", {"name": "User"}),
+            ("scim-users", {}),
+            ("scim-user", OTTO),
+            ("scim-groups", {}),
+            ("scim-group", OTTO),
+        )
+    ),
+    *(
+        Row(name=name, method=method, kwargs=kwargs, data={}, others=401, anonymous=401)
+        for name, method, kwargs in (
+            ("scim-users", "POST", {}),
+            ("scim-user", "PUT", OTTO),
+            ("scim-user", "PATCH", OTTO),
+            ("scim-user", "DELETE", OTTO),
+            ("scim-groups", "POST", {}),
+            ("scim-group", "PUT", OTTO),
+            ("scim-group", "PATCH", OTTO),
+        )
+    ),
     # Reading somebody else's notice does nothing and leads home.
     Row(name="read-notice", method="POST", kwargs={"pk": "@notice"}, data={}, others=302, anonymous=401),
     Row(name="read-notices", method="POST", data={}, others=302, anonymous=401),
