@@ -80,7 +80,8 @@ class GateFact:
 class ApprovalFact:
     """One person's decision in one lane, bound to the digests that person was shown.
 
-    `content_digest` is the system version's, `release_digest` the whole release's; `issuer` and `name` may be empty.
+    `content_digest` is the system version's, `release_digest` the whole release's; `issuer`, `name` and
+    `acting_for` may be empty.
     """
 
     lane: str
@@ -91,6 +92,8 @@ class ApprovalFact:
     release_digest: str
     issuer: str = ""
     name: str = ""
+    # The subject of the accountable owner, when somebody who acts for them signed.
+    acting_for: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,7 +268,7 @@ def _criterion(fact: CriterionFact) -> dict[str, Any]:
 
 
 def _approval(fact: ApprovalFact) -> dict[str, Any]:
-    approver = {"issuer": fact.issuer, "subject": fact.subject, "name": fact.name}
+    approver = {"issuer": fact.issuer, "subject": fact.subject, "name": fact.name, "actingFor": fact.acting_for}
     return {
         "lane": fact.lane,
         "decision": fact.decision,

@@ -1,7 +1,7 @@
 """What waits for one person: everything that person alone, or nobody before them, can move on. Reads, never writes."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time
 from typing import Any
 
@@ -21,9 +21,11 @@ from approvals.presentation import url_of
 from approvals.querysets import visible_releases
 from portal.access import capabilities_at
 from portal.actors import Actor
+from portal.delegation import acts_for, answers_for, principals_of
 from portal.models import Notice, User
 from usecases.choices import DataUseState, RequestKind, ReviewState, Stage
 from usecases.data_approvals import spoken
+from usecases.data_policies import may_decide_data_use, may_renew_data_use
 from usecases.models import DataUse, RiskReview, StewardshipRequest, UseCase, WorkItem
 from usecases.validity import SOON
 
@@ -42,6 +44,8 @@ class Entry:
     text: str
     verb: str
     due_on: date | None = None
+    # The name of the absent person whose duty it is; empty for one's own.
+    acting_for: str = ""
 
     @property
     def days(self) -> int:
@@ -74,7 +78,7 @@ def waiting_for(actor: Actor) -> list[Entry]:
     if actor.person is None:
         return []
     entries = [
-        *_stewardship(actor.person),
+        *_stewardship(actor, actor.person),
         *_data_uses(actor),
         *_risk_reviews(actor),
         *_releases(actor),
@@ -186,7 +190,7 @@ def _data_uses(actor: Actor) -> Iterator[Entry]:
     """What the owner of a source is asked, and what the owner of a use case has to have renewed: one reading."""
     assert actor.person is not None
     me, soon = actor.person.pk, timezone.localdate() + SOON
-    mine = DataUse.objects.filter(data_source__owner_id=me)
+    mine = DataUse.objects.filter(data_source__owner_id__in=[me, *principals_of(actor)])
     asked = mine.filter(state__in=[DataUseState.REQUESTED, DataUseState.REOPENED]).exclude(requested_by_id=me)
     more_time = mine.filter(renewal_requested_at__isnull=False).exclude(renewal_requested_by_id=me)
     approved = DataUse.objects.filter(state=DataUseState.APPROVED, use_case__owner_id=me)
@@ -196,11 +200,23 @@ def _data_uses(actor: Actor) -> Iterator[Entry]:
         DataUse.objects.filter(pk__in=arms[0].union(*arms[1:]))
         .exclude(use_case__stage=Stage.STOPPED)
         .filter(use_case__in=UseCase.objects.visible_to(actor).values("pk"))
-        .select_related("use_case", "data_source", "requested_by", "renewal_requested_by")
+        .select_related("use_case", "data_source__owner", "requested_by", "renewal_requested_by")
         .order_by("requested_at")
     )
     for use in found[:MOST]:
-        yield _asked_of_owner(use) if use.waits_for_owner and use.data_source.owner_id == me else _to_renew(use)
+        owner = use.data_source.owner
+        if not use.waits_for_owner or not answers_for(actor, owner.pk):
+            yield _to_renew(use)
+        elif actor.is_person(owner.pk):
+            yield _asked_of_owner(use)
+        elif _answerable(actor, use):
+            yield replace(_asked_of_owner(use), acting_for=owner.name)
+
+
+def _answerable(actor: Actor, use: DataUse) -> bool:
+    """Whether the delegate may answer: what either of the two asked for waits for the owner's return."""
+    ruling = may_decide_data_use if use.renewal_requested_at is None else may_renew_data_use
+    return bool(ruling(actor, use))
 
 
 def _asked_of_owner(use: DataUse) -> Entry:
@@ -230,9 +246,9 @@ def _to_renew(use: DataUse) -> Entry:
     return Entry(since, title % told, address("usecases:data", use.use_case), text % told, _("Ask for more time"))
 
 
-def _stewardship(person: User) -> Iterator[Entry]:
-    """What this person is asked to own, and who asks to join a team of theirs."""
-    found = StewardshipRequest.objects.waiting_for(person).told().order_by("requested_at")
+def _stewardship(actor: Actor, person: User) -> Iterator[Entry]:
+    """What this person is asked to own, and who asks to join a team of theirs or of who is away."""
+    found = StewardshipRequest.objects.waiting_for(person, principals_of(actor)).told().order_by("requested_at")
     for request in found[:MOST]:
         subject = request.subject
         name = subject.reference if isinstance(subject, UseCase) else f"“{subject.name}”"
@@ -248,7 +264,13 @@ def _stewardship(person: User) -> Iterator[Entry]:
             request.get_absolute_url(),
             f"{text} {request.message[:200]}".strip(),
             _("Read and answer"),
+            acting_for=_in_place_of(actor, request.use_case.owner_id) if joins and request.use_case else "",
         )
+
+
+def _in_place_of(actor: Actor, owner_id: object) -> str:
+    """The name of the absent owner whose delegate the actor is; empty when they are the owner."""
+    return principals_of(actor).get(owner_id, "") if acts_for(actor, owner_id) else ""  # type: ignore[call-overload]
 
 
 def _risk_reviews(actor: Actor) -> Iterator[Entry]:
@@ -292,7 +314,8 @@ def _releases(actor: Actor) -> Iterator[Entry]:
         if release.state == ReleaseState.SUSPENDED:
             yield from _suspended(actor, release)
         elif (key := _lane_for(actor, release)) is not None:
-            yield _to_sign(release, key)
+            place = _in_place_of(actor, release.use_case.owner_id) if key == LaneKey.BUSINESS else ""
+            yield replace(_to_sign(release, key), acting_for=place)
 
 
 def _lane_for(actor: Actor, release: Any) -> str | None:
@@ -306,8 +329,11 @@ def _lane_for(actor: Actor, release: Any) -> str | None:
     for key in release.lanes:
         if key in release.signed_lanes:
             continue
-        alone = len(release.lanes) == 1 and release.proposed_by_id == me
-        if key == LaneKey.BUSINESS and release.use_case.owner_id == me and not alone:
+        owner = release.use_case.owner_id
+        alone = len(release.lanes) == 1 and release.proposed_by_id in (me, owner)
+        if key == LaneKey.BUSINESS and owner == me and not alone:
+            return str(key)
+        if key == LaneKey.BUSINESS and acts_for(actor, owner) and not barred and not alone:
             return str(key)
         if key != LaneKey.BUSINESS and f"decide_{key}" in able and not barred:
             return str(key)
@@ -334,7 +360,8 @@ def _to_sign(release: Release, key: str) -> Entry:
 def _work_items(actor: Actor) -> Iterator[Entry]:
     """What has to be done by a day for the use cases this person is accountable for."""
     assert actor.person is not None
-    found = WorkItem.objects.open().filter(use_case__owner_id=actor.person.pk).visible_to(actor)
+    owners = [actor.person.pk, *principals_of(actor)]
+    found = WorkItem.objects.open().filter(use_case__owner_id__in=owners).visible_to(actor)
     for item in found.select_related("use_case", "component").order_by("due_on")[:MOST]:
         told = {"reference": item.use_case.reference, "component": item.component}
         yield Entry(
@@ -345,6 +372,7 @@ def _work_items(actor: Actor) -> Iterator[Entry]:
             % {"title": item.use_case.title, "day": f"{item.due_on:%d %B %Y}"},
             _("See what runs on it"),
             item.due_on,
+            _in_place_of(actor, item.use_case.owner_id),
         )
 
 

@@ -71,7 +71,7 @@ def grounds_of(release: Release, *, fresh: bool = False) -> Grounds:
     for person, part in release.contributors.order_by("part").values_list("person_id", "part"):
         contributions.setdefault(person, []).append(part)
     uses = uses_of(release.use_case_id)
-    decisions = release.decisions.select_related("person").order_by("decided_at", "id")
+    decisions = release.decisions.select_related("person", "signed_for").order_by("decided_at", "id")
     return Grounds(
         release=release,
         verdict=newest_verdict(release),

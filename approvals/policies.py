@@ -13,9 +13,10 @@ from approvals.declarations import policy_in_force
 from approvals.grounds import Grounds, grounds_of
 from approvals.lanes import LANES, Lane
 from approvals.lanes import lane as lane_by_key
-from approvals.models import Release
+from approvals.models import Decision, Release
 from portal.access import Reason, Ruling, capabilities_anywhere, rule, unless
-from portal.actors import Actor
+from portal.actors import Actor, person
+from portal.delegation import acts_for, answers_for, independent
 from usecases.catalogue import is_retired, retirements_of
 from usecases.choices import Environment, ReviewState, Stage, Tier
 from usecases.models import Component, RiskReview, SystemVersion, UseCase
@@ -172,12 +173,23 @@ def may_ask_gate(actor: Actor) -> Ruling:
 
 
 def eligible(actor: Actor, use_case: UseCase, lane: str) -> bool:
-    """Does this person hold what the lane asks for, now? Asked before a decision and again at every gate check."""
+    """Does this person hold what the lane asks for, now? For the business lane also in the place of an absent owner."""
     if actor.person is None or not actor.person.is_active:
         return False
     if lane == LANES[0].key:
-        return actor.is_person(use_case.owner_id)
+        return answers_for(actor, use_case.owner_id)
     return f"decide_{lane}" in capabilities(actor, use_case)
+
+
+def still_stands(decision: Decision, use_case: UseCase) -> bool:
+    """Asked at every gate check: is who signed, or in whose place it was signed, still the one to sign this lane?
+
+    What a delegate signed stands after the window, for as long as the owner stays the owner.
+    """
+    answerable = person(decision.signed_for or decision.person)
+    if decision.lane == LANES[0].key:
+        return answerable.is_person(use_case.owner_id) and use_case.owner.is_active
+    return eligible(answerable, use_case, decision.lane)
 
 
 def _person_reasons(actor: Actor, release: Release, key: str, grounds: Grounds) -> list[Reason | None]:
@@ -190,7 +202,11 @@ def _person_reasons(actor: Actor, release: Release, key: str, grounds: Grounds) 
     return [
         unless(actor.person.is_active, "inactive", _("Your account is switched off.")),
         _role_reason(actor, release, lane),
-        *(_independence_reasons(actor, release, grounds) if lane.independent else ()),
+        *(
+            _independence_reasons(actor, release, grounds)
+            if lane.independent
+            else _delegate_reasons(actor, release, grounds)
+        ),
         unless(
             lane.independent or len(release.lanes) > 1 or release.proposed_by_id != actor.person.pk,
             "self_approval",
@@ -216,7 +232,16 @@ def _role_reason(actor: Actor, release: Release, lane: Lane) -> Reason | None:
         text = _("The lane “%(lane)s” needs a role that you do not hold for this use case.") % {"lane": _(lane.title)}
         return unless(eligible(actor, release.use_case, lane.key), "not_this_lane", text)
     text = _("Only the accountable owner of the use case signs the business lane.")
-    return unless(actor.is_person(release.use_case.owner_id), "not_the_owner", text)
+    return unless(answers_for(actor, release.use_case.owner_id), "not_the_owner", text)
+
+
+def _delegate_reasons(actor: Actor, release: Release, grounds: Grounds) -> list[Reason | None]:
+    """Who signs in the owner's place took no part; the owner may have, unless theirs is the only signature."""
+    owner, parts = release.use_case.owner, {*grounds.contributions, release.proposed_by_id}
+    if not acts_for(actor, owner.pk):
+        return []
+    alone = len(release.lanes) == 1 and release.proposed_by_id == owner.pk
+    return independent(actor, owner, parts if alone else parts - {owner.pk})
 
 
 def _independence_reasons(actor: Actor, release: Release, grounds: Grounds) -> list[Reason | None]:
@@ -321,7 +346,7 @@ def lanes_of(actor: Actor, release: Release, grounds: Grounds) -> list[str]:
         lane.key
         for lane in grounds.open_lanes
         if eligible(actor, release.use_case, lane.key)
-        and not (lane.independent and any(_independence_reasons(actor, release, grounds)))
+        and not any((_independence_reasons if lane.independent else _delegate_reasons)(actor, release, grounds))
     ]
 
 

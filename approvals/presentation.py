@@ -152,6 +152,7 @@ def _lane_line(grounds: Grounds, lane: Any, yours: bool, people: Sequence[User])
             **line,
             "state": "signed",
             "person": decision.person,
+            "acted_for": decision.signed_for,
             "decision": decision.kind,
             "decided_at": decision.decided_at,
             "comment": decision.comment,
@@ -170,6 +171,9 @@ def _independent(grounds: Grounds, lane: Any, people: Sequence[User]) -> list[Us
     barred: set[object] = set()
     if lane.independent:
         barred = {*grounds.contributions, release.proposed_by_id, release.use_case.owner_id}
+    else:
+        # Whoever acts for the owner took no part either; the owner may have.
+        barred = {*grounds.contributions, release.proposed_by_id} - {release.use_case.owner_id}
     return [person for person in people if person.pk not in signed and person.pk not in barred]
 
 

@@ -13,6 +13,7 @@ from approvals.models import Release
 from portal import actors
 from portal.access import CAPABILITIES
 from portal.models import Grant, User
+from portal.querysets import standing_absences
 from usecases.models import Component, UseCase
 
 if TYPE_CHECKING:
@@ -83,7 +84,11 @@ def deciders_of(use_case: UseCase) -> dict[str, list[User]]:
             for key in lanes_of_role[grant.role]:
                 if person.is_active:
                     found[key][person.pk] = person
-    found[LaneKey.BUSINESS] = {use_case.owner_id: use_case.owner}
+    acting = standing_absences().filter(person=use_case.owner_id).select_related("delegate")
+    found[LaneKey.BUSINESS] = {
+        use_case.owner_id: use_case.owner,
+        **{each.delegate_id: each.delegate for each in acting},
+    }
     return {key: sorted(_who_see(use_case, people), key=lambda user: user.name) for key, people in found.items()}
 
 

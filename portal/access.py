@@ -94,6 +94,7 @@ CAPABILITIES: dict[str, frozenset[str]] = {
     Role.AUDITOR: frozenset({"view", "see_restricted", "view_audit"}),
     Role.ADMINISTRATOR: frozenset({"view", "manage_people", "issue_tokens", "configure_connectors", "name_owner"}),
     Role.INGEST: frozenset({"view", "push_evidence", "sync"}),
+    Role.DIRECTORY: frozenset({"provision"}),
     Role.PIPELINE: frozenset({"view", "register", "declare_version", "propose_release", "push_evidence", "ask_gate"}),
 }
 
@@ -105,6 +106,7 @@ SCOPE_CAPABILITIES: dict[str, frozenset[str]] = {
     Scope.RELEASES: frozenset({"view", "propose_release"}),
     Scope.GATE: frozenset({"view", "ask_gate"}),
     Scope.AUDIT: frozenset({"view", "view_audit", "see_restricted"}),
+    Scope.SCIM: frozenset({"provision"}),
     Scope.CONNECTORS: frozenset({"view", "sync", "configure_connectors"}),
 }
 

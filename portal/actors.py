@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from portal.models import ServiceAccount, User
-    from portal.querysets import HeldRole
+    from portal.querysets import Held, HeldRole
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,8 @@ class Actor:
     account: "ServiceAccount | None" = None
     scopes: frozenset[str] | None = None
     origin: Origin = field(default_factory=Origin)
+    # Who is away and in whose place this person does it; set by portal.delegation alone, once the act is allowed.
+    acting_for: "User | None" = None
     # Grants are read once per actor, that is once per request; decisions make a fresh actor first.
     _cache: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
@@ -51,7 +53,7 @@ class Actor:
             self.person.refresh_from_db(fields=["is_active"])
         if self.account is not None:
             self.account.refresh_from_db(fields=["is_active"])
-        return Actor(self.kind, self.name, self.person, self.account, self.scopes, self.origin)
+        return Actor(self.kind, self.name, self.person, self.account, self.scopes, self.origin, self.acting_for)
 
 
 NOBODY = Actor("nobody", "anonymous")
@@ -72,9 +74,14 @@ def worker(name: str) -> Actor:
 
 def roles_of(actor: Actor) -> "list[HeldRole]":
     """The roles the actor holds now, read once; nothing for the inactive."""
-    from portal.querysets import roles_held
+    return held_by(actor).roles
 
-    if "roles" not in actor._cache:
-        actor._cache["roles"] = roles_held(actor)
-    roles: list[HeldRole] = actor._cache["roles"]
-    return roles
+
+def held_by(actor: Actor) -> "Held":
+    """The roles and whom the actor acts for today, read once and together."""
+    from portal.querysets import read_held
+
+    if "held" not in actor._cache:
+        actor._cache["held"] = read_held(actor)
+    held: Held = actor._cache["held"]
+    return held

@@ -142,6 +142,8 @@ def _author(actor: Actor) -> dict[str, Any]:
     author: dict[str, Any] = {"kind": actor.kind}
     if actor.person is not None:
         author["person"] = str(actor.person.pk)
+    if actor.acting_for is not None:
+        author["acting_for"] = str(actor.acting_for.pk)
     if actor.account is not None:
         author["account"] = str(actor.account.pk)
     if actor.kind == "worker":

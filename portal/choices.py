@@ -21,6 +21,7 @@ class Role(models.TextChoices):
     ADMINISTRATOR = "administrator", _("Administrator")
     INGEST = "ingest", _("Evidence source")
     PIPELINE = "pipeline", _("Pipeline")
+    DIRECTORY = "directory", _("Directory")
 
 
 class Scope(models.TextChoices):
@@ -33,3 +34,4 @@ class Scope(models.TextChoices):
     GATE = "gate", _("Ask the gate")
     AUDIT = "audit", _("Read the audit trail")
     CONNECTORS = "connectors", _("Start synchronisations")
+    SCIM = "scim", _("Keep people and groups by SCIM, and nothing else")

@@ -26,8 +26,9 @@ def portal(request: HttpRequest) -> dict[str, Any]:
     ]
     if "register" in able:
         context["register_url"] = _url("usecases:register")
+    context["person_menu"] = [{"label": _("Being away"), "url": _url("absences")}] if actor.person is not None else []
     if "manage_people" in able or "issue_tokens" in able:
-        context["person_menu"] = [{"label": _("People and access"), "url": _url("people")}]
+        context["person_menu"].append({"label": _("People and access"), "url": _url("people")})
     context["sign_out_url"] = reverse("sign-out")
     roles = {held.role for held in roles_of(actor)}
     context["viewer_role"] = ", ".join(str(Role(role).label) for role in sorted(roles))

@@ -77,6 +77,13 @@ def problem_response(problem: Problem) -> JsonResponse:
     )
 
 
+def scim_response(status: int, detail: str, scim_type: str = "") -> JsonResponse:
+    """The error as SCIM words it (RFC 7644, 3.12)."""
+    body = {"schemas": ["urn:ietf:params:scim:api:messages:2.0:Error"], "status": str(status), "detail": detail}
+    body |= {"scimType": scim_type} if scim_type else {}
+    return JsonResponse(body, status=status, content_type="application/scim+json")
+
+
 def wants_json(request: HttpRequest) -> bool:
     """True for addresses that machines call; the API's reference is a page for people."""
     return request.path.startswith(("/api/", "/otlp/", "/.well-known/")) and not request.path.startswith("/api/docs/")
@@ -84,6 +91,8 @@ def wants_json(request: HttpRequest) -> bool:
 
 def respond(request: HttpRequest, problem: Problem) -> HttpResponse:
     """The problem in the form the caller can use."""
+    if request.path.startswith("/scim/"):
+        return scim_response(problem.status, problem.detail or problem.title)
     if wants_json(request):
         return problem_response(problem)
     if getattr(request, "htmx", False):

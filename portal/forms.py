@@ -143,3 +143,25 @@ class TrailForm(forms.Form):
 
     def clean_about(self) -> str:
         return str(self.cleaned_data["about"]).upper()
+
+
+class AbsenceForm(forms.Form):
+    """From which day to which day somebody is away, and who acts for them."""
+
+    first_day = forms.DateField(label=_("First day away"), widget=forms.DateInput(attrs={"type": "date"}))
+    last_day = forms.DateField(
+        label=_("Last day away"),
+        widget=forms.DateInput(attrs={"type": "date"}),
+        help_text=_("At most 90 days in one window. It ends by itself at the end of this day, in UTC."),
+    )
+    delegate = forms.ModelChoiceField(
+        User.objects.none(),
+        label=_("Who acts meanwhile"),
+        help_text=_("Is told at once and may decline."),
+    )
+    reason = forms.CharField(label=_("Reason"), max_length=500, required=False)
+
+    def __init__(self, *args: Any, person: User, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        known = User.objects.filter(is_active=True).exclude(pk=person.pk)
+        cast(forms.ModelChoiceField, self.fields["delegate"]).queryset = known

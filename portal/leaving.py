@@ -25,3 +25,9 @@ def hand_on(*, actor: "Actor", person: "User", stand_in: "User | None") -> None:
     """Move on what the person holds, in the transaction that switches the account off."""
     for name in settings.LEAVERS_VERBS:
         import_string(name)(actor=actor, person=person, stand_in=stand_in)
+
+
+def come_back(*, actor: "Actor", person: "User") -> None:
+    """Take away what would count again by itself, in the transaction in which a directory switches the account on."""
+    for name in settings.RETURNERS_VERBS:
+        import_string(name)(actor=actor, person=person)

@@ -23,7 +23,7 @@ from portal.models import User
 Handler = Callable[[HttpRequest], HttpResponse]
 
 # Addresses open to nobody in particular; everything else needs a sign-in (the API asks for itself).
-PUBLIC_PREFIXES = ("/static/", "/.well-known/", "/api/v1/", "/otlp/", "/oidc/")
+PUBLIC_PREFIXES = ("/static/", "/.well-known/", "/api/v1/", "/otlp/", "/oidc/", "/scim/v2/")
 PUBLIC_PATHS = ("/livez", "/readyz", "/metrics", "/favicon.ico", "/sign-in/")
 
 

@@ -12,9 +12,9 @@ from portal.models import ApiToken, Comment, Grant, ServiceAccount, User
 from portal.querysets import standing_grants
 
 # Roles that a machine may hold; none of them decides.
-MACHINE_ROLES = frozenset({Role.INGEST, Role.PIPELINE, Role.AUDITOR, Role.ENGINEER, Role.ADMINISTRATOR})
+MACHINE_ROLES = frozenset({Role.INGEST, Role.PIPELINE, Role.DIRECTORY, Role.AUDITOR, Role.ENGINEER, Role.ADMINISTRATOR})
 # Roles that make no sense for a person.
-ONLY_MACHINES = frozenset({Role.INGEST, Role.PIPELINE})
+ONLY_MACHINES = frozenset({Role.INGEST, Role.PIPELINE, Role.DIRECTORY})
 
 
 def may_manage_people(actor: Actor) -> Ruling:

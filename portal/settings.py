@@ -17,6 +17,7 @@ from portal.wiring import (  # noqa: F401
     LEAVERS_VERBS,
     LIFECYCLES,
     NAVIGATION,
+    RETURNERS_VERBS,
     SHIPPED_CONTENT,
     USE_CASE_PANELS,
     USE_CASE_TABS,
@@ -298,6 +299,7 @@ BODY_LIMITS = {
     "/api/v1/documents/": 22 * 1024 * 1024,
     "/api/v1/gate/check/": 64 * 1024,
     "/sign-in/": 16 * 1024,
+    "/scim/v2/": 256 * 1024,
 }
 DATA_UPLOAD_MAX_MEMORY_SIZE = 32 * 1024 * 1024
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 2000

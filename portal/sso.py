@@ -26,7 +26,7 @@ from requests import RequestException
 
 from portal import actors
 from portal.audit import mention, record
-from portal.models import Identity, User
+from portal.models import Identity, ProvisionedPerson, User
 
 log = structlog.get_logger(__name__)
 LEEWAY_SECONDS = 60
@@ -112,6 +112,10 @@ def sign_in_identity(claims: dict[str, Any]) -> User | None:
 
 
 def _new_person(key: dict[str, str], claims: dict[str, Any]) -> Identity:
+    known = ProvisionedPerson.objects.select_related("person").filter(external_id=key["subject"]).first()
+    if known is not None and not known.person.identities.exists():
+        # The directory announced them under the very key the provider signs; an e-mail address still opens nothing.
+        return Identity.objects.create(user=known.person, **key)
     short = hashlib.sha256(repr(sorted(key.items())).encode()).hexdigest()[:16]
     user = User(username=f"sso-{short}", name=_name(claims), email=_email(claims))
     user.set_unusable_password()
@@ -131,7 +135,9 @@ def _take_over(user: User, claims: dict[str, Any]) -> None:
     """Name and groups follow the provider at every sign-in; only groups known here count, a missing claim is none."""
     claimed = claims.get(settings.OIDC_ROLES_CLAIM)
     names = [str(name) for name in claimed][:MAX_ROLES] if isinstance(claimed, list) else []
-    user.groups.set(Group.objects.filter(name__in=names))
+    # A group that a directory keeps by SCIM has one source: its members are not the claim's to say.
+    kept = user.groups.filter(provisioned__isnull=False)
+    user.groups.set([*Group.objects.filter(name__in=names, provisioned__isnull=True), *kept])
     if user.name != _name(claims) or user.email != _email(claims):
         User.objects.filter(pk=user.pk).update(name=_name(claims), email=_email(claims))
 

@@ -81,6 +81,7 @@ def _by(who: str) -> Q:
     accounts = ServiceAccount.objects.filter(name__icontains=who).values_list("pk", flat=True)[:MOST_NAMESAKES]
     return (
         Q(payload__actor__person__in=[str(pk) for pk in people])
+        | Q(payload__actor__acting_for__in=[str(pk) for pk in people])
         | Q(payload__actor__account__in=[str(pk) for pk in accounts])
         | Q(payload__actor__name__icontains=who)
     )
@@ -137,7 +138,7 @@ def _line(event: AuditEvent, names: dict[str, str]) -> Line:
         id=event.pk,
         at=event.recorded_at,
         # A machine's name is an identifier, but here it begins a sentence.
-        actor=who[:1].upper() + who[1:] if machine else who,
+        actor=who[:1].upper() + who[1:] if machine else _in_whose_name(who, author, names),
         machine=machine,
         sentence=MENTION.sub(lambda found: names.get(found[1], "somebody"), payload["sentence"]),
         reason=str(payload["data"].get("reason") or ""),
@@ -148,12 +149,19 @@ def _line(event: AuditEvent, names: dict[str, str]) -> Line:
     )
 
 
+def _in_whose_name(who: str, author: dict[str, str], names: dict[str, str]) -> str:
+    """A delegate's act bears both names."""
+    if "acting_for" not in author:
+        return who
+    return _("%(who)s for %(absent)s") % {"who": who, "absent": names.get(author["acting_for"], _("somebody"))}
+
+
 def _names(events: list[AuditEvent]) -> dict[str, str]:
     people: set[str] = set()
     accounts: set[str] = set()
     for event in events:
         author = event.payload["actor"]
-        people |= {author["person"]} if "person" in author else set()
+        people |= {author[key] for key in ("person", "acting_for") if key in author}
         accounts |= {author["account"]} if "account" in author else set()
         people |= set(MENTION.findall(event.payload["sentence"]))
     names = {str(pk): name for pk, name in User.objects.filter(pk__in=people).values_list("pk", "name")}

@@ -60,6 +60,20 @@ def follows(lifecycle: Lifecycle, field: str) -> pgtrigger.Trigger:
     return pgtrigger.FSM(name=f"{field}_follows_lifecycle", field=field, transitions=sorted(lifecycle.pairs()))
 
 
+def acts_in_window(absent: str, delegate: str, *, name: str) -> str:
+    """SQL for a trigger: refuse unless today, in UTC, the delegate acts for the absent person.
+
+    The shared lock waits for whoever ends the window and then reads what that left.
+    """
+    return f"""
+    PERFORM 1 FROM absence WHERE person_id = NEW."{absent}" AND delegate_id = NEW."{delegate}" AND closed_at IS NULL
+        AND (clock_timestamp() AT TIME ZONE 'UTC')::date BETWEEN first_day AND last_day FOR SHARE;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION '{name}' USING ERRCODE = 'integrity_constraint_violation';
+    END IF;
+"""
+
+
 def present(field: str, *, name: str) -> pgtrigger.Trigger:
     """Refuses to name somebody whose account is switched off, also while it is being switched off.
 

@@ -4,7 +4,7 @@ from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView
 
 from portal.sso import CallbackView, StartView
-from portal.views import access, api_docs, audit_trail, health, people, search, sign_in
+from portal.views import absences, access, api_docs, audit_trail, health, people, search, sign_in
 
 FLOORS = ("usecases", "evidence", "approvals")
 
@@ -23,6 +23,10 @@ urlpatterns = [
     path("people/<uuid:pk>/", people.person, name="person"),
     path("people/<uuid:pk>/deactivate/", people.deactivate_person, name="deactivate-person"),
     path("people/<uuid:pk>/reactivate/", people.reactivate_person, name="reactivate-person"),
+    path("people/<uuid:pk>/absences/", absences.of_person, name="person-absences"),
+    path("absences/", absences.absences, name="absences"),
+    path("absences/<uuid:pk>/end/", absences.end, name="end-absence"),
+    path("absences/<uuid:pk>/decline/", absences.decline, name="decline-absence"),
     path("service-accounts/new/", people.add_service_account, name="add-service-account"),
     path("service-accounts/<uuid:pk>/", people.service_account, name="service-account"),
     path("service-accounts/<uuid:pk>/deactivate/", people.deactivate_account, name="deactivate-service-account"),
@@ -33,6 +37,7 @@ urlpatterns = [
     path("grants/<uuid:pk>/end/", access.end_grant, name="end-grant"),
     path("notices/read/", people.read_notices, name="read-notices"),
     path("notices/<uuid:pk>/read/", people.read_notice, name="read-notice"),
+    path("scim/v2/", include("portal.scim.urls")),
     path("api/docs/", api_docs.api_docs, name="api-docs"),
     path("api/v1/schema/", SpectacularAPIView.as_view(), name="api-schema"),
     path("api/v1/", include("portal.api.urls")),

@@ -20,6 +20,8 @@ LIFECYCLES = [
 # What a person would leave behind (a list of words), and who moves it on when the account is switched off.
 LEAVERS_HOLDINGS = ["usecases.owners.holdings_of"]
 LEAVERS_VERBS = ["usecases.actions.leavers.hand_on"]
+# What somebody whom a directory switches on again does not get back by itself.
+RETURNERS_VERBS = ["usecases.actions.leavers.leave_teams"]
 NAVIGATION = [
     ("Home", "home"),
     ("Use cases", "usecases:list"),

@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 
 from portal.access import Reason, Ruling, capabilities_anywhere, capabilities_at, rule, unless
 from portal.actors import Actor
+from portal.delegation import acts_for, answers_for, independent
 from usecases.choices import DataClass, DataUseState
 from usecases.models import DataSource, DataUse, UseCase, UseCaseUserPermission
 from usecases.policies import TEAM_CAPABILITIES, _able, _person, _running
@@ -65,12 +66,15 @@ def may_decide_data_use(actor: Actor, use: DataUse) -> Ruling:
 
 
 def _owners_answer(actor: Actor, use: DataUse, asked_by: uuid.UUID | None) -> list[Reason | None]:
-    """A person, the source's owner, and not whoever asked."""
+    """A person, the source's owner or who acts for them today, and not whoever asked.
+
+    A delegate answers nothing that either of the two asked for, and nothing for a use case of their own.
+    """
     owner = use.data_source.owner
     return [
         _person(actor),
         unless(
-            actor.is_person(owner.pk),
+            answers_for(actor, owner.pk),
             "not_source_owner",
             _("Only %(name)s, who owns this data source, decides who may use it.") % {"name": owner.name},
         ),
@@ -78,6 +82,12 @@ def _owners_answer(actor: Actor, use: DataUse, asked_by: uuid.UUID | None) -> li
             asked_by is None or not actor.is_person(asked_by),
             "own_request",
             _("You asked for this use yourself, so it needs a second person. Let somebody else on the team ask."),
+        ),
+        *independent(actor, owner, {use.requested_by_id, use.renewal_requested_by_id}),
+        unless(
+            not (acts_for(actor, owner.pk) and actor.is_person(use.use_case.owner_id)),
+            "delegate_owns_use_case",
+            _("You act for %(name)s, but this use case is yours, so it needs somebody else.") % {"name": owner.name},
         ),
     ]
 

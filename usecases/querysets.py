@@ -7,6 +7,7 @@ ordered and limited, before the arms join.
 
 import re
 import uuid
+from collections.abc import Iterable
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Self, cast
 
@@ -19,8 +20,9 @@ from django.http import Http404
 
 from portal.access import CAPABILITIES, capabilities_anywhere, unit_paths_with
 from portal.actors import Actor
+from portal.delegation import principals_of
 from portal.models import User
-from portal.querysets import standing_grants
+from portal.querysets import standing_absences, standing_grants
 from usecases.choices import OWNERSHIP, RequestState, Stage
 
 if TYPE_CHECKING:
@@ -178,6 +180,7 @@ def people_who_see(use_case: "UseCase") -> models.QuerySet[User]:
     team = apps.get_model("usecases", "UseCaseUserPermission")._default_manager.filter(content_object_id=use_case.pk)
     seers = Q(pk__in=grants.filter(person__isnull=False).values("person_id"))
     seers |= Q(pk__in=team.values("user_id"))
+    seers |= Q(pk__in=standing_absences().filter(person_id=use_case.owner_id).values("delegate_id"))
     seers |= Q(pk__in=User.groups.through.objects.filter(group__in=grants.values("group_id")).values("user_id"))
     return User.objects.filter(seers, is_active=True)
 
@@ -192,7 +195,7 @@ class DataSourceQuerySet(models.QuerySet["DataSource"]):
             return self
         if actor.person is None or not actor.person.is_active:
             return self.none()
-        return self.filter(owner_id=actor.person.pk)
+        return self.filter(owner_id__in=[actor.person.pk, *principals_of(actor)])
 
     def without_present_owner(self) -> Self:
         """Sources that nobody present decides about, and nobody present is asked to."""
@@ -208,10 +211,15 @@ class StewardshipRequestQuerySet(models.QuerySet["StewardshipRequest"]):
         """Open ones that would give a thing another owner."""
         return self.filter(state=RequestState.OPEN, kind__in=OWNERSHIP)
 
-    def waiting_for(self, person: User) -> Self:
-        """Open ones that this person answers: asked to own something, or asked by who wants to join their team."""
+    def waiting_for(self, person: User, acting_for: Iterable[uuid.UUID] = ()) -> Self:
+        """Open ones that this person answers: asked to own something, or asked by who wants to join their team.
+
+        Of the teams of those they act for too, but never what those are asked to own.
+        """
         asked = self.for_ownership().filter(person=person).values("id")
-        joins = self.filter(state=RequestState.OPEN, use_case__owner=person).exclude(kind__in=OWNERSHIP).values("id")
+        owners = [person.pk, *acting_for]
+        joins = self.filter(state=RequestState.OPEN, use_case__owner__in=owners).exclude(kind__in=OWNERSHIP)
+        joins = joins.exclude(person=person).values("id")
         return self.filter(id__in=asked.union(joins, all=True))
 
     def get_known(self, actor: Actor, pk: uuid.UUID) -> "StewardshipRequest | None":
@@ -331,7 +339,12 @@ def _arms_by_grants(actor: Actor) -> list[Q] | None:
     unrestricted = unit_paths_with(actor, "see_restricted")
     if view is None and unrestricted is None:
         return None
-    arms = [_team_arm(actor), _unit_arm(view, restricted_too=False), _unit_arm(unrestricted, restricted_too=True)]
+    arms = [
+        _team_arm(actor),
+        _delegate_arm(actor),
+        _unit_arm(view, restricted_too=False),
+        _unit_arm(unrestricted, restricted_too=True),
+    ]
     return [arm for arm in arms if arm is not None]
 
 
@@ -351,6 +364,12 @@ def _team_arm(actor: Actor) -> Q | None:
     if actor.person is None:
         return None
     return Q(id__in=RawSQL(_OF_TEAM, [actor.person.pk]))  # noqa: S611  # nosec B611
+
+
+def _delegate_arm(actor: Actor) -> Q | None:
+    """What those whom the actor acts for today are accountable for: nobody does a duty on what they may not see."""
+    away = list(principals_of(actor))
+    return Q(owner_id__in=away) if away else None
 
 
 def _unit_arm(paths: list[str] | None, *, restricted_too: bool) -> Q | None:

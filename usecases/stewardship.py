@@ -4,6 +4,7 @@ from django.utils.translation import gettext as _
 
 from portal.access import Reason, Ruling, capabilities_at, rule, unless
 from portal.actors import Actor
+from portal.delegation import acts_for
 from portal.models import User
 from usecases.choices import OWNERSHIP, RequestKind, RequestState, Stage, TeamRole
 from usecases.models import DataSource, StewardshipRequest, UseCase
@@ -105,13 +106,16 @@ def may_ask_to_join(actor: Actor, use_case: UseCase, role: str = TeamRole.CONTRI
 
 
 def may_answer_request(actor: Actor, request: StewardshipRequest) -> Ruling:
-    """Accept or decline: in person who is asked to own something, and the team's owner who would let somebody in."""
+    """Accept or decline: in person who is asked to own something, and the team's owner who would let somebody in.
+
+    While the accountable owner is away, their delegate lets people in; nobody takes something over in another's place.
+    """
     if request.use_case is not None and request.kind == RequestKind.JOIN:
         own = _("You asked yourself, so somebody else answers.")
         return rule(
             [
                 unless(not actor.is_person(request.person_id), "own_request", own),
-                *may_manage_team(actor, request.use_case).reasons,
+                *_lets_in(actor, request.use_case),
                 _open(request),
             ]
         )
@@ -125,6 +129,12 @@ def may_answer_request(actor: Actor, request: StewardshipRequest) -> Ruling:
             _open(request),
         ]
     )
+
+
+def _lets_in(actor: Actor, use_case: UseCase) -> list[Reason | None]:
+    if acts_for(actor, use_case.owner_id):
+        return [_running(use_case)]
+    return list(may_manage_team(actor, use_case).reasons)
 
 
 def _open(request: StewardshipRequest) -> Reason | None:

@@ -118,6 +118,7 @@ def _approvals(grounds: Grounds) -> list[ApprovalFact]:
             release_digest=decision.release_digest,
             issuer=settings.PUBLIC_URL,
             name=decision.person.name,
+            acting_for=str(decision.signed_for_id or ""),
         )
         for decision in grounds.decisions.values()
     ]

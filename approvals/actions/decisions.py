@@ -19,6 +19,7 @@ from approvals.querysets import STANDING, deciders_of
 from portal.access import Denied, Reason, Refused, Ruling, require, rule, unless
 from portal.actions.messages import take_back
 from portal.actors import Actor
+from portal.delegation import acting, behind
 from portal.models import User
 from usecases.actions import stages
 from usecases.choices import Environment, Stage
@@ -46,6 +47,11 @@ CONSTRAINTS = {
     "decision_business_lane_is_the_owners": (
         "not_the_owner",
         gettext_lazy("Only the accountable owner of the use case signs the business lane."),
+        False,
+    ),
+    "decision_delegate_has_a_window": (
+        "not_the_owner",
+        gettext_lazy("You no longer act for the owner: the time was ended in this moment."),
         False,
     ),
     "decision_matches_its_release": (
@@ -92,10 +98,13 @@ def _decide(
     grounds = grounds_of(held, fresh=True)
     require(_ruling(fresh, held, lane, kind, grounds, comment, digest, release_digest))
     assert fresh.person is not None and grounds.verdict is not None
+    if lane == LaneKey.BUSINESS:
+        fresh = acting(fresh, held.use_case.owner)
     decision = Decision.objects.create(
         release=held,
         lane=lane,
         person=fresh.person,
+        signed_for=behind(fresh),
         kind=kind,
         comment=comment,
         version_digest=held.system_version.digest,

@@ -31,9 +31,8 @@ from approvals.choices import ReleaseState
 from approvals.grounds import Grounds, grounds_of
 from approvals.measurements import evidence_for
 from approvals.models import Attestation, Release
-from approvals.policies import eligible, gate_reason, may_ask_gate, retired_reason
+from approvals.policies import gate_reason, may_ask_gate, retired_reason, still_stands
 from approvals.querysets import standing_release
-from portal import actors
 from portal.access import Reason, require, unless
 from portal.actors import Actor
 from portal.models import AuditEvent
@@ -211,9 +210,11 @@ def _approval_reasons(release: Release, grounds: Grounds) -> Iterator[Reason]:
     if not grounds.complete:
         yield Reason("approvals_incomplete", _("Not every lane of the release is approved."))
     for lane, decision in grounds.decisions.items():
-        if not eligible(actors.person(decision.person), release.use_case, lane):
+        if not still_stands(decision, release.use_case):
             text = _("%(name)s, who signed the lane “%(lane)s”, may no longer sign it. Propose the version again.")
-            yield Reason("approver_not_eligible", text % {"name": decision.person.name, "lane": lane})
+            yield Reason(
+                "approver_not_eligible", text % {"name": (decision.signed_for or decision.person).name, "lane": lane}
+            )
 
 
 def _evidence_reasons(release: Release) -> Iterator[Reason]:

@@ -10,11 +10,13 @@ from django.utils.translation import gettext as _
 
 from portal import policies
 from portal.access import Denied, Reason, Refused, require
+from portal.actions.absences import close_windows_of
 from portal.actors import Actor, worker
 from portal.audit import mention, record
 from portal.choices import Role
 from portal.leaving import hand_on, holdings_of
 from portal.models import ApiToken, BusinessUnit, Grant, ServiceAccount, User
+from portal.querysets import lock_people
 
 Holder = TypeVar("Holder", bound=User | ServiceAccount)
 
@@ -146,7 +148,13 @@ def deactivate_person(*, actor: Actor, person: User, stand_in: User | None = Non
     """
     person, stand_in = _locked_pair(person, stand_in)
     require(policies.may_leave(actor, person, stand_in, holdings_of(person)))
+    return switch_off(actor=actor, person=person, stand_in=stand_in)
+
+
+def switch_off(*, actor: Actor, person: User, stand_in: User | None) -> User:
+    """The switch itself with all that goes with it, for a verb that has ruled already and holds both people."""
     hand_on(actor=actor, person=person, stand_in=stand_in)
+    close_windows_of(actor=actor, delegate=person)
     _switch(person, active=False)
     ended = end_sessions(person)
     revoked = ApiToken.objects.filter(account__owner=person, revoked_at__isnull=True).update(revoked_at=timezone.now())
@@ -225,12 +233,8 @@ def _locked(holder: Holder) -> Holder:
 
 
 def _locked_pair(person: User, stand_in: User | None) -> tuple[User, User | None]:
-    """Both as they are now, in one order, so that two who would stand in for each other cannot both be switched off.
-
-    Without the key: who only refers to them need not wait.
-    """
-    wanted = {person.pk, stand_in.pk if stand_in else person.pk}
-    rows = {row.pk: row for row in User.objects.select_for_update(no_key=True).filter(pk__in=wanted).order_by("pk")}
+    """Both as they are now, in one order, so that two who would stand in for each other cannot both be switched off."""
+    rows = lock_people(person, stand_in or person)
     return rows[person.pk], rows[stand_in.pk] if stand_in else None
 
 

@@ -30,10 +30,12 @@ from approvals.actions.releases import propose_release
 from evidence.actions.connectors import allow_host, create_connector
 from evidence.actions.syncs import request_sync
 from evidence.actions.usage import Target, record_usage
+from portal.actions.absences import set_absence
 from portal.actions.people import deactivate_person
 from portal.actions.tokens import issue_token
 from portal.choices import Role, Scope
 from portal.models import Grant, Notice, User
+from portal.models.absences import today
 from tests import databases
 from tests.approvals.story import approved
 from tests.cast import Cast, assemble
@@ -140,6 +142,7 @@ def build(home: Path) -> World:
     _third(world)
     _sources(world)
     _imported(world)
+    _planned_absence(world)
     _callers(world)
     return world
 
@@ -252,6 +255,15 @@ def _sources(world: World) -> None:
 def _imported(world: World) -> None:
     """A register of Olivia's that was looked at and waits to be applied."""
     _keep(world, **{"import": checked(world.cast, by="olivia")})
+
+
+def _planned_absence(world: World) -> None:
+    """Fiona will be away one day, and Sam acts for her then; today nobody acts for anybody."""
+    cast, day = world.cast, today() + timedelta(days=200)
+    absence = set_absence(
+        actor=cast.actor("fiona"), person=cast.fiona, delegate=cast.sam, first_day=day, last_day=day + timedelta(days=5)
+    )
+    _keep(world, absence=absence)
 
 
 def _callers(world: World) -> None:

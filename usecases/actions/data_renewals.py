@@ -13,10 +13,12 @@ from portal.access import require
 from portal.actions.messages import tell
 from portal.actors import Actor, worker
 from portal.audit import record
+from portal.delegation import acting
 from portal.models import User
 from usecases import data_policies as policies
 from usecases.actions.authors import person_of
 from usecases.actions.data_sources import (
+    decided,
     forget_what_was_asked,
     locked_use,
     page_of,
@@ -64,7 +66,8 @@ def renew_data_use(*, actor: Actor, data_use: DataUse, valid_until: date | None 
     require(policies.may_renew_data_use(actor, use))
     if use.renewal_requested_by_id is not None and use.renewal_requested_at is not None:
         use.requested_by_id, use.requested_at = use.renewal_requested_by_id, use.renewal_requested_at
-    use.decided_by, use.decided_at = person_of(actor), timezone.now()
+    actor = acting(actor, use.data_source.owner)
+    decided(use, actor)
     use.note, use.valid_until = note.strip(), valid_until
     forget_what_was_asked(use)
     use.save()
@@ -86,9 +89,10 @@ def decline_renewal(*, actor: Actor, data_use: DataUse, note: str) -> DataUse:
         raise ValidationError({"note": _("Say why, so that the team knows what would have to change.")})
     use = locked_use(data_use)
     require(policies.may_decline_renewal(actor, use))
+    actor = acting(actor, use.data_source.owner)
     if use.lapsed:
         use.state = DATA_USES.target("decline_renewal", use.state)
-        use.decided_by, use.decided_at = person_of(actor), timezone.now()
+        decided(use, actor)
     told = use.warned
     forget_what_was_asked(use)
     use.warned, use.note = told, note.strip()

@@ -13,6 +13,7 @@ from portal.access import require
 from portal.actions.messages import tell
 from portal.actors import Actor
 from portal.audit import mention, record
+from portal.delegation import acting, behind
 from portal.models import BusinessUnit, User
 from portal.querysets import hold_present
 from usecases import data_policies as policies
@@ -105,7 +106,7 @@ def request_data_use(
         use.state = DATA_USES.target("request_data_use_again", use.state)
     use.purpose, use.access_boundary = purpose.strip(), access_boundary.strip()
     use.requested_by, use.requested_at = person_of(actor), timezone.now()
-    use.decided_by = use.decided_at = use.valid_until = None
+    use.decided_by = use.decided_for = use.decided_at = use.valid_until = None
     use.note = ""
     forget_what_was_asked(use)
     use.save()
@@ -123,6 +124,7 @@ def approve_data_use(*, actor: Actor, data_use: DataUse, note: str = "", valid_u
     if valid_until is not None and valid_until <= timezone.localdate():
         raise ValidationError({"valid_until": _("This day is past. Choose a later one, or none.")})
     use = _decide(actor, data_use, "approve_data_use", note, valid_until)
+    actor = acting(actor, use.data_source.owner)
     said = f"approved the use of {use.data_source.name} for {use.use_case.reference}."
     say_of_use(actor, use, "data_use.approved", said, note)
     refresh_fact(actor, use.use_case)
@@ -135,6 +137,7 @@ def refuse_data_use(*, actor: Actor, data_use: DataUse, note: str) -> DataUse:
     if not note.strip():
         raise ValidationError({"note": _("Say why, so that the team knows what would have to change.")})
     use = _decide(actor, data_use, "refuse_data_use", note, None)
+    actor = acting(actor, use.data_source.owner)
     said = f"refused the use of {use.data_source.name} for {use.use_case.reference}."
     say_of_use(actor, use, "data_use.refused", said, note)
     refresh_fact(actor, use.use_case)
@@ -145,11 +148,16 @@ def _decide(actor: Actor, data_use: DataUse, verb: str, note: str, valid_until: 
     use = locked_use(data_use)
     require(policies.may_decide_data_use(actor, use))
     use.state = DATA_USES.target(verb, use.state)
-    use.decided_by, use.decided_at = person_of(actor), timezone.now()
+    decided(use, acting(actor, use.data_source.owner))
     use.note, use.valid_until = note.strip(), valid_until
     forget_what_was_asked(use)
     use.save()
     return use
+
+
+def decided(use: DataUse, actor: Actor) -> None:
+    """Who answered for the source, in whose place, and when."""
+    use.decided_by, use.decided_for, use.decided_at = person_of(actor), behind(actor), timezone.now()
 
 
 def forget_what_was_asked(use: DataUse) -> None:

@@ -3,8 +3,9 @@
 from portal.actors import Actor
 from portal.models import User
 from usecases.actions.stewardship import ask_to_own, withdraw
-from usecases.choices import OWNERSHIP, RequestKind, RequestState
-from usecases.models import DataSource, StewardshipRequest, UseCase
+from usecases.actions.team import leave
+from usecases.choices import OWNERSHIP, RequestKind, RequestState, TeamRole
+from usecases.models import DataSource, StewardshipRequest, UseCase, UseCaseUserPermission
 from usecases.owners import asked_to_own, owned_by
 
 
@@ -55,3 +56,15 @@ def _pass_on(actor: Actor, person: User, stand_in: User | None) -> None:
                 kind=RequestKind.STAND_IN,
                 message=request.message,
             )
+
+
+def leave_teams(*, actor: Actor, person: User) -> None:
+    """Somebody returns whom a directory had switched off: parts on teams are given anew, what they still own stays.
+
+    The ground calls this by name; it has ruled, and holds the person.
+    """
+    parts = UseCaseUserPermission.objects.filter(user=person).select_related("content_object", "permission")
+    for part in parts.order_by("content_object_id", "permission_id"):
+        use_case, role = part.content_object, part.permission.codename.removeprefix("team_")
+        if role != TeamRole.OWNER or use_case.owner_id != person.pk:
+            leave(actor=actor, use_case=use_case, person=person, role=role)

@@ -11,15 +11,17 @@ from portal.access import require
 from portal.actions.messages import take_back, tell
 from portal.actors import Actor
 from portal.audit import mention, record
+from portal.delegation import acting
 from portal.models import User
 from portal.querysets import hold_present
 from usecases import stewardship
-from usecases.actions.authors import person_of
+from usecases.actions.authors import answerable_for, person_of
 from usecases.actions.facts import record_fact
 from usecases.actions.team import join, leave
 from usecases.choices import FactSource, RequestKind, RequestState, TeamRole
 from usecases.lifecycle import STEWARDSHIP
 from usecases.models import DataSource, StewardshipRequest, UseCase
+from usecases.policies import may_manage_team
 
 Subject = UseCase | DataSource
 
@@ -42,12 +44,12 @@ def ask_to_own(*, actor: Actor, subject: Subject, person: User, kind: str, messa
     """The request itself, for a verb that has ruled already and holds the subject and the person."""
     about: dict[str, Any] = {"use_case" if isinstance(subject, UseCase) else "data_source": subject}
     request = StewardshipRequest.objects.create(
-        kind=kind, person=person, message=message, requested_by=person_of(actor), **about
+        kind=kind, person=person, message=message, requested_by=answerable_for(actor), **about
     )
     left = f" after {mention(subject.owner)}, who left" if kind == RequestKind.STAND_IN else ""
     _record(actor, "stewardship.requested", request, f"asked {mention(person)} to take over {request.name}{left}.")
     text = _("%(who)s asks you to take over %(what)s. Nothing changes until you accept.")
-    said = text % {"who": person_of(actor).name, "what": _called(subject)}
+    said = text % {"who": answerable_for(actor).name, "what": _called(subject)}
     tell([person], subject=_("You are asked to take something over"), text=said, url=request.get_absolute_url())
     return request
 
@@ -75,6 +77,7 @@ def accept_request(*, actor: Actor, request: StewardshipRequest) -> StewardshipR
     """Take over what one was asked to own, or let somebody join one's team. Raises Refused."""
     request = _locked_request(request)
     require(stewardship.may_answer_request(actor, request))
+    actor = _in_place(actor, request)
     _close(actor, request, "accept_request", "")
     if request.use_case is not None and request.kind == RequestKind.JOIN:
         _record(actor, "stewardship.accepted", request, f"let {mention(request.person)} join {request.name}.")
@@ -96,6 +99,7 @@ def decline_request(*, actor: Actor, request: StewardshipRequest, answer: str) -
     require(stewardship.may_answer_request(actor, request))
     if not answer.strip():
         raise ValidationError({"answer": _("Say why not, so that the one who asked knows what to do instead.")})
+    actor = _in_place(actor, request)
     _close(actor, request, "decline_request", answer.strip())
     what = "let somebody join" if request.kind == RequestKind.JOIN else "take over"
     _record(actor, "stewardship.declined", request, f"declined to {what} {request.name}.", reason=request.answer)
@@ -163,9 +167,16 @@ def _hand_to(actor: Actor, request: StewardshipRequest) -> None:
     )
 
 
+def _in_place(actor: Actor, request: StewardshipRequest) -> Actor:
+    """Who lets somebody join while the accountable owner is away does it in the owner's place."""
+    if request.use_case is None or request.kind != RequestKind.JOIN or may_manage_team(actor, request.use_case):
+        return actor
+    return acting(actor, request.use_case.owner)
+
+
 def _close(actor: Actor, request: StewardshipRequest, verb: str, answer: str) -> None:
     request.state = RequestState(STEWARDSHIP.target(verb, request.state))
-    request.closed_by, request.closed_at, request.answer = person_of(actor), timezone.now(), answer
+    request.closed_by, request.closed_at, request.answer = answerable_for(actor), timezone.now(), answer
     request.save(update_fields=["state", "closed_by", "closed_at", "answer"])
 
 

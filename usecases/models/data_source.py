@@ -2,13 +2,14 @@
 
 from datetime import datetime
 
+import pgtrigger
 from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
 
 from portal.history import tracked
 from portal.models import Audited, BusinessUnit, User
-from portal.triggers import follows, frozen, present
+from portal.triggers import acts_in_window, follows, frozen, present
 from usecases.choices import DataClass, DataUseState, Grounding
 from usecases.lifecycle import DATA_USES
 from usecases.models.use_case import UseCase
@@ -85,6 +86,23 @@ class DataSource(Audited):
         return is_stale(self.refresh_every_hours, self.refreshed_at, timezone.now())
 
 
+# The policy says it kindly; this says it for certain: a delegate decides in the owner's place, within the window, and
+# not for a use case of their own. What was decided before is not judged again when the row moves on.
+_BY_DELEGATE = """
+IF NEW.decided_for_id IS NULL OR (TG_OP = 'UPDATE'
+    AND (NEW.decided_for_id, NEW.decided_by_id, NEW.decided_at)
+        IS NOT DISTINCT FROM (OLD.decided_for_id, OLD.decided_by_id, OLD.decided_at)) THEN
+    RETURN NEW;
+END IF;
+IF NOT EXISTS (SELECT 1 FROM data_source s WHERE s.id = NEW.data_source_id AND s.owner_id = NEW.decided_for_id)
+    OR EXISTS (SELECT 1 FROM use_case u WHERE u.id = NEW.use_case_id AND u.owner_id = NEW.decided_by_id) THEN
+    RAISE EXCEPTION 'data_use_four_eyes_by_delegate' USING ERRCODE = 'integrity_constraint_violation';
+END IF;
+{WINDOW}
+RETURN NEW;
+""".replace("{WINDOW}", acts_in_window("decided_for_id", "decided_by_id", name="data_use_delegate_has_a_window"))
+
+
 @tracked(parent="use_case")
 class DataUse(Audited):
     """What one use case may do with one source, and whether the source's owner agreed."""
@@ -98,6 +116,8 @@ class DataUse(Audited):
     requested_at = models.DateTimeField(auto_now_add=True)
     decided_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="decided_data_uses")
     decided_at = models.DateTimeField(null=True)
+    # The source's owner, when somebody who acts for them decided.
+    decided_for = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="data_uses_decided_for")
     note = models.TextField(blank=True)
     # The last day the approval counts; what follows from it is computed when it is read, see validity.
     valid_until = models.DateField(null=True, blank=True)
@@ -139,6 +159,11 @@ class DataUse(Audited):
             models.CheckConstraint(
                 condition=Q(decided_by__isnull=True) | ~Q(decided_by=F("requested_by")), name="data_use_four_eyes"
             ),
+            models.CheckConstraint(
+                condition=Q(decided_for__isnull=True)
+                | (Q(decided_by__isnull=False) & ~Q(decided_for=F("decided_by")) & ~Q(decided_for=F("requested_by"))),
+                name="data_use_four_eyes_by_delegate",
+            ),
         ]
         indexes = [
             models.Index(
@@ -152,6 +177,13 @@ class DataUse(Audited):
         triggers = [
             follows(DATA_USES, "state"),
             frozen("use_case_id", "data_source_id", name="data_use_ends_are_fixed"),
+            pgtrigger.Trigger(
+                name="data_use_delegate",
+                operation=pgtrigger.Insert | pgtrigger.Update,
+                when=pgtrigger.Before,
+                level=pgtrigger.Row,
+                func=_BY_DELEGATE,
+            ),
         ]
 
     @property

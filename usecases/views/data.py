@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from portal.actors import Actor
+from portal.delegation import answers_for
 from portal.http import form_only
 from usecases import data_policies as policies
 from usecases.actions import data_renewals as renewals
@@ -58,6 +59,7 @@ def uses_with_rulings(actor: Actor, uses: QuerySet[DataUse], *, of_team: bool = 
         "data_source__unit",
         "requested_by",
         "decided_by",
+        "decided_for",
         "renewal_requested_by",
         "use_case__unit",
         "use_case__owner",
@@ -159,10 +161,10 @@ def _answer(
 
 
 def knowable(request: HttpRequest, pk: uuid.UUID) -> DataUse:
-    """A use the viewer may know of: through its use case, or because they own the source they are asked about."""
+    """A use the viewer may know of: through its use case, or because they answer for the source it is about."""
     use = get_object_or_404(DataUse.objects.select_related("data_source__owner", "use_case"), pk=pk)
     actor = actor_of(request)
-    if actor.is_person(use.data_source.owner_id):
+    if answers_for(actor, use.data_source.owner_id):
         return use
     if not UseCase.objects.filter(pk=use.use_case_id).visible_to(actor).exists():
         raise Http404

@@ -50,6 +50,54 @@ ROWS: list[Row] = [
     Row(name="deactivate-service-account", method="GET", kwargs=ACCOUNT, allowed=ADMIN),
     Row(name="end-grant", method="GET", kwargs={"pk": "@grant"}, allowed=ADMIN),
     Row(name="revoke-token", method="GET", kwargs={"pk": "@token"}, allowed=ADMIN),
+    # Everybody says when they are away themselves; a window is known to the two it is about and to administrators.
+    Row(name="absences", method="GET", others=200),
+    Row(name="absences", method="POST", data={}, others=422, anonymous=401),
+    Row(name="person-absences", method="GET", kwargs=OTTO, allowed=ADMIN),
+    verb("person-absences", OTTO, 422),
+    Row(
+        name="end-absence",
+        method="POST",
+        kwargs={"pk": "@absence"},
+        data={},
+        allowed={"fiona": 302, "admin": 302, "sam": 403},
+        anonymous=401,
+    ),
+    Row(
+        name="decline-absence",
+        method="POST",
+        kwargs={"pk": "@absence"},
+        data={},
+        allowed={"sam": 302, "fiona": 403, "admin": 403},
+        anonymous=401,
+    ),
+    # A directory's token alone opens SCIM: no session, and no token that is good for more.
+    *(
+        Row(name=name, method="GET", kwargs=kwargs, others=401, anonymous=401)
+        for name, kwargs in (
+            ("scim-configuration", {}),
+            ("scim-resource-types", {}),
+            ("scim-resource-type", {"name": "User"}),
+            ("scim-schemas", {}),
+            ("scim-schema", {"name": "User"}),
+            ("scim-users", {}),
+            ("scim-user", OTTO),
+            ("scim-groups", {}),
+            ("scim-group", OTTO),
+        )
+    ),
+    *(
+        Row(name=name, method=method, kwargs=kwargs, data={}, others=401, anonymous=401)
+        for name, method, kwargs in (
+            ("scim-users", "POST", {}),
+            ("scim-user", "PUT", OTTO),
+            ("scim-user", "PATCH", OTTO),
+            ("scim-user", "DELETE", OTTO),
+            ("scim-groups", "POST", {}),
+            ("scim-group", "PUT", OTTO),
+            ("scim-group", "PATCH", OTTO),
+        )
+    ),
     # Reading somebody else's notice does nothing and leads home.
     Row(name="read-notice", method="POST", kwargs={"pk": "@notice"}, data={}, others=302, anonymous=401),
     Row(name="read-notices", method="POST", data={}, others=302, anonymous=401),
