@@ -94,6 +94,7 @@ IMPORTS: list[Row] = [
     of_import("usecases:import-words", 302),
     of_import("usecases:import-check", 302),
     of_import("usecases:import-apply", 302),
+    Row(name="usecases:import-undo", method="GET", kwargs=IMPORT, allowed=only((*IMPORTERS, "aud"), 200)),
     # Nothing was applied that could be undone.
     of_import("usecases:import-undo", 409),
     Row(name="usecases:export", method="GET", others=200),
