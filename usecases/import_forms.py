@@ -153,14 +153,15 @@ class WordsForm(forms.Form):
 def _word_field(entry: dict[str, Any]) -> forms.Field:
     """People and units are typed with suggestions: fifty lists of thousands of people would be no page."""
     kept: dict[str, Any] = {"label": entry["word"], "required": False, "initial": entry["ours"]}
-    field: forms.Field
+    field: Any
     if entry["field"] in PLACES:
         suggested = "people-here" if entry["field"] == "owner" else "units-here"
         field = forms.CharField(max_length=200, widget=forms.TextInput(attrs={"list": suggested}), **kept)
     else:
         field = forms.ChoiceField(choices=_words_of(entry["field"]), **kept)
-    field.entry, field.name_of_field = entry, FIELD_NAMES[entry["field"]]  # type: ignore[attr-defined]
-    return field
+    field.entry, field.name_of_field = entry, FIELD_NAMES[entry["field"]]
+    made: forms.Field = field
+    return made
 
 
 def suggestions(actor: Actor, held: RegisterImport) -> dict[str, list[Any]]:

@@ -113,7 +113,17 @@ ROWS: list[Row] = [
     *IMPORTS,
     *(
         Row(name=f"usecases:{name}", method="GET", others=200)
-        for name in ("list", "similar", "register", "data-sources", "new-data-source", "components", "new-component")
+        for name in (
+            "list",
+            "similar",
+            "register",
+            "data-sources",
+            "new-data-source",
+            "components",
+            "new-component",
+            "export-data-sources",
+            "export-components",
+        )
     ),
     sent("register-from-file", {}, only(("olivia", "arno"), 422), others=403),
     sent("new-component", {}, only(CATALOGUERS, 422), others=403),
@@ -135,6 +145,7 @@ ROWS: list[Row] = [
             "discussion",
             "mentionable",
             "history",
+            "export-history",
             "discovery",
             "data",
             "checklist",
