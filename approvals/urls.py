@@ -2,13 +2,14 @@
 
 from django.urls import include, path
 
-from approvals.views import components, home, keyset, releases
+from approvals.views import components, exports, home, keyset, releases
 
 RELEASE = "use-cases/<str:reference>/releases/<int:number>/"
 
 pages = [
     path("components/<uuid:pk>/releases/", components.component_releases, name="component-releases"),
     path("use-cases/<str:reference>/releases/", releases.releases, name="releases"),
+    path("use-cases/<str:reference>/releases/export/", exports.releases, name="export-releases"),
     path("use-cases/<str:reference>/releases/panel/", releases.panel, name="panel"),
     path(RELEASE, releases.release, name="release"),
     path(f"{RELEASE}approve/", releases.approve, name="approve"),

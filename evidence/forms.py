@@ -178,11 +178,11 @@ class EvaluationUploadForm(UploadForm):
         required=False,
         help_text=gettext_lazy("Such as UC-0001. It counts before what the file says."),
     )
-    version = forms.RegexField(
-        r"^(sha256:)?[0-9a-f]{64}$",
+    version = forms.CharField(
         label=gettext_lazy("System version"),
         required=False,
-        help_text=gettext_lazy("Its digest, from the version's page."),
+        max_length=80,
+        help_text=gettext_lazy("Its label, such as 2026.11, within the use case named above; or its digest."),
     )
     finished_at = forms.DateTimeField(
         label=gettext_lazy("Finished at (UTC)"),

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from evidence.views import connectors, coverage, evidence, hosts, mappings, runs
+from evidence.views import connectors, coverage, evidence, exports, hosts, mappings, runs
 
 app_name = "evidence"
 CASE = "use-cases/<str:reference>/evidence/"
@@ -27,6 +27,7 @@ urlpatterns = [
     path(f"{CONNECTOR}test/", runs.test, name="test-connector"),
     path(f"{CONNECTOR}sync/", runs.sync, name="sync"),
     path(f"{CONNECTOR}upload/", runs.upload, name="upload"),
+    path(f"{CONNECTOR}runs/export/", exports.runs, name="export-runs"),
     path(f"{CONNECTOR}runs/<uuid:run_pk>/", runs.run, name="sync-run"),
     path(f"{CONNECTOR}runs/<uuid:run_pk>/retry/", runs.retry, name="retry-run"),
     path(f"{CONNECTOR}runs/<uuid:run_pk>/again/", runs.again, name="read-again"),

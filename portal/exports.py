@@ -7,7 +7,8 @@ import csv
 import io
 import json
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 from django.http import FileResponse, StreamingHttpResponse
@@ -21,11 +22,21 @@ LONGEST_CELL = 32_767
 _BOM = "\ufeff"
 _FLUSHED = 200
 
+# Beyond this many lines a list is narrowed first; a sheet of a workbook holds about a million.
+MOST_ROWS = 500_000
+
 Row = Sequence[str]
+
+
+def kind_of(params: Mapping[str, str]) -> str:
+    """The format that an address asks for; anything unknown is CSV."""
+    kind = params.get("format", "csv")
+    return kind if kind in FORMATS else "csv"
 
 
 def exported(kind: str, name: str, headers: Row, rows: Iterable[Row]) -> HttpResponseBase:
     """The rows as a download called `name` plus the format's ending. `kind` is one of FORMATS."""
+    rows = islice(rows, MOST_ROWS)
     disposition = {"Content-Disposition": f'attachment; filename="{name}.{kind}"'}
     if kind == "csv":
         return StreamingHttpResponse(

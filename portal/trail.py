@@ -1,10 +1,12 @@
 """Reading the audit trail: who may, and how an event reads as a sentence."""
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from functools import cache
 
+from django.apps import apps
 from django.core.exceptions import BadRequest
 from django.db.models import Q, QuerySet
 from django.utils import timezone
@@ -16,6 +18,7 @@ from portal.audit import MENTION
 from portal.models import AuditEvent, ServiceAccount, User
 
 MOST_NAMESAKES = 50
+TOLD_HEADERS = ("At", "Who", "Kind of actor", "What", "Reason", "Action", "About")
 
 
 @dataclass(frozen=True)
@@ -122,6 +125,23 @@ def place(key: str) -> tuple[datetime, uuid.UUID]:
     return at, pk
 
 
+def every_line(events: QuerySet[AuditEvent], size: int) -> Iterator[Line]:
+    """All of these as sentences, newest first, page after page."""
+    before = ""
+    while True:
+        rows, before = newest_first(events, before, size)
+        yield from as_lines(rows)
+        if not before:
+            return
+
+
+def told_row(line: Line) -> list[str]:
+    """A line as a row of an export, under TOLD_HEADERS."""
+    who = _("machine") if line.machine else _("person")
+    return [line.at.isoformat(timespec="seconds"), line.actor, who, line.sentence, line.reason, line.action,
+            ", ".join(line.references)]  # fmt: skip
+
+
 def as_lines(events: Iterable[AuditEvent]) -> list[Line]:
     """The events as sentences; every name is looked up once."""
     events = list(events)
@@ -143,7 +163,7 @@ def _line(event: AuditEvent, names: dict[str, str]) -> Line:
         sentence=MENTION.sub(lambda found: names.get(found[1], "somebody"), payload["sentence"]),
         reason=str(payload["data"].get("reason") or ""),
         action=payload["action"],
-        seq=f"{payload['object']['type']} · {payload['object']['rev']}",
+        seq=f"{_things().get(payload['object']['type'], payload['object']['type'])} · {payload['object']['rev']}",
         url="",
         references=event.references,
     )
@@ -154,6 +174,12 @@ def _in_whose_name(who: str, author: dict[str, str], names: dict[str, str]) -> s
     if "acting_for" not in author:
         return who
     return _("%(who)s for %(absent)s") % {"who": who, "absent": names.get(author["acting_for"], _("somebody"))}
+
+
+@cache
+def _things() -> dict[str, str]:
+    """What the table of each kind of thing is called by people."""
+    return {model._meta.db_table: str(model._meta.verbose_name).capitalize() for model in apps.get_models()}
 
 
 def _names(events: list[AuditEvent]) -> dict[str, str]:

@@ -17,6 +17,7 @@ urlpatterns = [
     path("oidc/start/", StartView.as_view(), name="oidc_authentication_init"),
     path("oidc/callback/", CallbackView.as_view(), name="oidc_authentication_callback"),
     path("audit-trail/", audit_trail.audit_trail, name="audit-trail"),
+    path("audit-trail/export/", audit_trail.export, name="export-audit-trail"),
     path("search/", search.search, name="search"),
     path("people/", people.people, name="people"),
     path("people/new/", people.add_person, name="add-person"),

@@ -84,8 +84,6 @@ def narrowed(
     attention: str = "",
 ) -> Sources:
     """The filters of the catalogue, the same for page and API; `unit` includes all below, texts match in part."""
-    if q:
-        sources = sources.filter(Q(name__icontains=q) | Q(system__icontains=q) | Q(description__icontains=q))
     exact = {"classification": classification, "grounding": grounding}
     sources = sources.filter(**{field: value for field, value in exact.items() if value})
     if personal_data:
@@ -96,7 +94,15 @@ def narrowed(
         sources = sources.filter(region__icontains=region)
     if unit is not None:
         sources = sources.filter(unit_id__in=BusinessUnit.objects.filter(path__startswith=unit.path).values("id"))
-    return sources.filter(_needs(attention, actor)) if attention else sources
+    if attention:
+        sources = sources.filter(_needs(attention, actor))
+    return _named(sources, q) if q else sources
+
+
+def _named(sources: Sources, words: str) -> Sources:
+    """Those that hold the words; when none does, those whose name comes near, as after a slip of the finger."""
+    holding = sources.filter(Q(name__icontains=words) | Q(system__icontains=words) | Q(description__icontains=words))
+    return holding if holding.exists() else sources.filter(name__trigram_word_similar=words)
 
 
 def _needs(attention: str, actor: Actor) -> Q:

@@ -193,6 +193,8 @@ class DocumentForm(RevisionForm):
 class CatalogueFilter(forms.Form):
     """Filters of the catalogue; everything empty shows all of it."""
 
+    further_names = ("personal_data", "grounding", "owner", "region")
+
     q = forms.CharField(
         label=_("Search"),
         required=False,
@@ -209,3 +211,7 @@ class CatalogueFilter(forms.Form):
     owner = forms.CharField(label=_("Owner"), required=False, max_length=80)
     region = forms.CharField(label=_("Region"), required=False, max_length=80)
     sort = forms.CharField(required=False, max_length=20, widget=forms.HiddenInput)
+
+    @property
+    def further_chosen(self) -> bool:
+        return any(self.data.get(name) for name in self.further_names)

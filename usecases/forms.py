@@ -127,6 +127,10 @@ class EditForm(DescriptionForm):
     restricted = forms.BooleanField(label=_("Only its team, risk reviewers and auditors may see it"), required=False)
 
 
+# Filters that are always in sight; the others are a step away.
+NEAR = ("stage", "tier", "unit", "owner")
+
+
 class FilterForm(forms.Form):
     """What the register's list is narrowed by, one field for each filter there is, filled in as the query has it.
 
@@ -142,16 +146,35 @@ class FilterForm(forms.Form):
 
     def __init__(self, query: Query) -> None:
         super().__init__(initial={"q": query.q})
+        self.query = query
+        self.unit_choices: list[tuple[str, Any]] = []
         for each in filters().values():
             self.fields[each.key] = self._field(each, list(query.wanted.get(each.key, ())))
         self.fields["columns"] = self._choice(_("Columns"), list(COLUMNS.items()), list(query.shown))
+
+    @property
+    def near(self) -> list[forms.BoundField]:
+        """What most people narrow by, and the columns: one row on a desk's screen, little of a phone's."""
+        return [self[name] for name in (*NEAR, "columns") if name in self.fields]
+
+    @property
+    def further(self) -> list[forms.BoundField]:
+        return [self[name] for name in self.fields if name not in (*NEAR, "columns", "q")]
+
+    @property
+    def further_chosen(self) -> int:
+        """How many of the filters that are folded away are in use."""
+        return sum(bool(self.query.wanted.get(field.name)) for field in self.further)
 
     def _field(self, each: Filter, values: list[str]) -> forms.Field:
         if each.kind == "text":
             widget = forms.TextInput(attrs={"placeholder": each.hint, "maxlength": MAX_VALUES * MAX_WORDS})
             return forms.CharField(label=each.label, required=False, initial=", ".join(values), widget=widget)
-        units = BusinessUnit.objects.values_list("id", "name") if each.kind == "unit" else ()
-        choices = [(str(pk), name) for pk, name in units] or list(each.choices)
+        choices = list(each.choices)
+        if each.kind == "unit":
+            # Kept for the list's bulk action, which asks for one as well.
+            choices = [(str(pk), name) for pk, name in BusinessUnit.objects.values_list("id", "name")]
+            self.unit_choices = choices
         return self._choice(each.label, choices, values)
 
     def _choice(self, label: Any, choices: list[tuple[str, Any]], values: list[str]) -> forms.Field:

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.db import connection
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 
@@ -34,10 +34,12 @@ KINDS = [
     ("system_version", lazy("Versions")),
     ("evaluation_run", lazy("Evaluation runs")),
     ("usage", lazy("Usage")),
-    ("release", lazy("Releases")),
+    ("release", lazy("Releases and their decisions")),
     ("decision", lazy("Decisions")),
     ("comment", lazy("Comments")),
 ]
+# What is told under other words, and belongs to it for whoever reads.
+ALONG = {"release": ("decision", "attestation", "gate")}
 _FIRST_ID = uuid.UUID(int=0)
 
 # Names of our own tables and columns.
@@ -139,7 +141,12 @@ def _is(change: Change, wanted: Wanted) -> bool:
 def _sentences(use_case: UseCase, wanted: Wanted) -> QuerySet[AuditEvent]:
     if not wanted.sentences:
         return AuditEvent.objects.none()
-    events = narrowed(trail_of(use_case.pk), who=wanted.who, action=f"{wanted.kind}." if wanted.kind else "")
+    events = narrowed(trail_of(use_case.pk), who=wanted.who)
+    if wanted.kind:
+        words = Q()
+        for kind in (wanted.kind, *ALONG.get(wanted.kind, ())):
+            words |= Q(payload__action__startswith=f"{kind}.")
+        events = events.filter(words)
     if not wanted.field:
         return events
     thing = BY_KEY[wanted.thing]

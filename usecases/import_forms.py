@@ -12,36 +12,16 @@ from usecases.actions.imports import our_words
 from usecases.choices import Pattern, RowOutcome
 from usecases.forms import people, units_to_register_in
 from usecases.importing.bounds import MAX_BYTES
-from usecases.importing.mapping import ColumnMapping
+from usecases.importing.mapping import NAMES, ColumnMapping
 from usecases.importing.texts import DELIMITERS, ENCODINGS
-from usecases.importing.words import word_key
+from usecases.importing.words import PLACES, place_key, word_key
 from usecases.models import RegisterImport
 
-FIELD_NAMES = {
-    "title": _("Name"),
-    "external_id": _("Id in the source"),
-    "reference": _("Gatehouse reference"),
-    "organisation": _("Organisation"),
-    "unit": _("Business unit"),
-    "owner": _("Accountable owner"),
-    "business_outcome": _("Business outcome"),
-    "user_group": _("User group"),
-    "pattern": _("Pattern"),
-    "reported_stage": _("Reported stage"),
-    "reported_impact": _("Reported impact"),
-    "impact_reason": _("Reason for the impact"),
-    "topic": _("Topic"),
-    "technique": _("Technique"),
-    "vendor": _("Vendor"),
-    "build_type": _("Bought or built"),
-    "started_on": _("Started on"),
-    "retired_on": _("Retired on"),
-    "personal_data": _("Personal data"),
-    "outputs": _("Outputs"),
-    "data_description": _("Data it uses"),
-    "code_url": _("Source code"),
-    "contact": _("Contact"),
-}
+FIELD_NAMES = {name: _(text) for name, text in NAMES.items()}
+# More are still found by typing the whole name.
+MOST_SUGGESTED = 2_000
+# What became of a row that was applied.
+AFTERWARDS = (("undone", _("Undone")), ("kept", _("Kept")))
 WORD_NAMES = {
     "idea": _("Idea or development"),
     "pilot": _("Pilot"),
@@ -141,17 +121,20 @@ class ColumnsForm(forms.Form):
 
 
 class WordsForm(forms.Form):
-    """One of our words for each of theirs, for the fields that have words of ours."""
+    """One of our words for each of theirs, for the fields that have words of ours, people and units included."""
 
     def __init__(self, held: RegisterImport, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.held, self.mapping = held, ColumnMapping.from_json(held.mapping)
         for place, entry in enumerate(held.words):
-            field = forms.ChoiceField(
-                label=entry["word"], choices=_words_of(entry["field"]), required=False, initial=entry["ours"]
-            )
-            field.entry = entry  # type: ignore[attr-defined]
-            self.fields[f"word_{place}"] = field
+            if entry["state"] != "beyond":
+                self.fields[f"word_{place}"] = _word_field(entry)
+
+    @property
+    def beyond(self) -> list[dict[str, Any]]:
+        """Words that are too many to be listed, by field."""
+        left = [entry for entry in self.held.words if entry["state"] == "beyond"]
+        return [{**entry, "name": FIELD_NAMES[entry["field"]]} for entry in left]
 
     def columns(self) -> dict[int, str]:
         return dict(self.mapping.columns)
@@ -162,8 +145,31 @@ class WordsForm(forms.Form):
         for place, entry in enumerate(self.held.words):
             ours = self.cleaned_data.get(f"word_{place}", "")
             if ours != entry["ours"]:
-                said.setdefault(entry["field"], {})[word_key(entry["word"])] = ours
+                key = place_key if entry["field"] in PLACES else word_key
+                said.setdefault(entry["field"], {})[key(entry["word"])] = ours
         return said
+
+
+def _word_field(entry: dict[str, Any]) -> forms.Field:
+    """People and units are typed with suggestions: fifty lists of thousands of people would be no page."""
+    kept: dict[str, Any] = {"label": entry["word"], "required": False, "initial": entry["ours"]}
+    field: Any
+    if entry["field"] in PLACES:
+        suggested = "people-here" if entry["field"] == "owner" else "units-here"
+        field = forms.CharField(max_length=200, widget=forms.TextInput(attrs={"list": suggested}), **kept)
+    else:
+        field = forms.ChoiceField(choices=_words_of(entry["field"]), **kept)
+    field.entry, field.name_of_field = entry, FIELD_NAMES[entry["field"]]
+    made: forms.Field = field
+    return made
+
+
+def suggestions(actor: Actor, held: RegisterImport) -> dict[str, list[Any]]:
+    """Who and what can be named here, for the page that matches their words; nothing where no word asks for it."""
+    asked = {entry["field"] for entry in held.words}
+    units = units_to_register_in(actor) if asked & {"unit", "organisation"} else BusinessUnit.objects.none()
+    named = people() if "owner" in asked else User.objects.none()
+    return {"units_here": list(units[:MOST_SUGGESTED]), "people_here": list(named[:MOST_SUGGESTED])}
 
 
 def _words_of(name: str) -> list[tuple[str, Any]]:
@@ -174,5 +180,15 @@ def _words_of(name: str) -> list[tuple[str, Any]]:
 class RowsForm(forms.Form):
     """Which rows of the dry run are shown."""
 
-    outcome = forms.ChoiceField(required=False, choices=[("", _("All")), *RowOutcome.choices])
+    outcome = forms.ChoiceField(required=False, choices=[("", _("All")), *RowOutcome.choices, *AFTERWARDS])
     after = forms.IntegerField(required=False, min_value=0, max_value=10_000_000)
+
+
+class UndoForm(forms.Form):
+    """Said beside the question whether to undo."""
+
+    edited_too = forms.BooleanField(
+        label=_("Take back what was only edited since, too"),
+        required=False,
+        help_text=_("What was created goes with the edits; where a row was changed, fields written over since stay."),
+    )

@@ -124,6 +124,8 @@ IMPORTS = Lifecycle(
         Transition("finish_import", ImportState.APPLYING, ImportState.APPLIED, "register_import.applied"),
         Transition("undo_import", ImportState.APPLIED, ImportState.UNDOING, "register_import.undo_asked"),
         Transition("finish_undo", ImportState.UNDOING, ImportState.UNDONE, "register_import.undone"),
+        # Some rows stay: the import can be undone again for them.
+        Transition("keep_rows", ImportState.UNDOING, ImportState.APPLIED, "register_import.undone"),
         Transition("break_off_undo", ImportState.UNDOING, ImportState.APPLIED, "register_import.kept"),
     ),
     terminal=(ImportState.UNDONE,),

@@ -132,6 +132,13 @@ def may_restrict_use_case(actor: Actor, use_case: UseCase) -> Ruling:
     return rule([_able(actor, use_case, "manage_team", "not_owner", text), _running(use_case)])
 
 
+def may_move_use_case(actor: Actor, use_case: UseCase) -> Ruling:
+    """Out of its unit; whoever moves it must be able to register in the other one, too."""
+    text = _("Moving it to another unit needs a part as owner on its team, or the role of architect.")
+    able = {"manage_team", "register"} & capabilities(actor, use_case)
+    return rule([unless(able, "not_mover", text), _running(use_case)])
+
+
 def may_tag_use_case(actor: Actor, use_case: UseCase) -> Ruling:
     text = _("Tagging needs a part as owner or contributor on its team, or the role of architect.")
     return rule([_able(actor, use_case, "edit", "not_editor", text), _running(use_case)])

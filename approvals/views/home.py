@@ -12,10 +12,13 @@ from portal.htmx import render
 def home(request: HttpRequest) -> HttpResponse:
     actor = request.actor  # type: ignore[attr-defined]
     own = [{"use_case": use_case, "next": next_step(actor, use_case)} for use_case in own_use_cases(actor)]
+    waiting = waiting_for(actor)
+    said = {entry.url for entry in waiting}
     context = {
-        "waiting": waiting_for(actor),
+        "waiting": waiting,
         "own": own,
-        "notices": notices(actor),
+        # What waits says so already.
+        "notices": [notice for notice in notices(actor) if notice.url not in said],
         "may_register": "register" in capabilities_anywhere(actor),
     }
     return render(request, "home.html", context)

@@ -14,6 +14,7 @@ from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
 from evidence import policies
+from evidence.actions.told_versions import with_digest
 from evidence.actions.words import line
 from evidence.choices import SyncState, SyncTrigger
 from evidence.configuring import checked_told
@@ -91,7 +92,7 @@ def request_file_sync(
     """
     connector = Connector.objects.select_for_update(of=("self",)).get(pk=connector.pk)
     require(policies.may_upload(actor, connector))
-    said = checked_told(told or {})
+    said = checked_told(with_digest(actor, told or {}))
     sha256 = keep(chunks)
     run = _queued(actor, connector, SyncTrigger.FILE, file_sha256=sha256, file_name=line(name, 200), told=said)
     sentence = f"uploaded “{run.file_name}” to {connector.name}."

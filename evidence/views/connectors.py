@@ -18,7 +18,7 @@ from evidence.forms import ConnectorForm, SecretForm, blame
 from evidence.models import Connector
 from evidence.querysets import last_runs
 from evidence.views.evidence import actor_of
-from evidence.views.presentation import about_kind, connector_context, ticks_of
+from evidence.views.presentation import about_kind, connector_context, state_of, ticks_of
 from portal.http import form_only
 
 LISTED = 200
@@ -40,7 +40,14 @@ def listing(request: HttpRequest) -> HttpResponse:
     for_insiders(request)
     found = list(Connector.objects.order_by("name")[:LISTED])
     runs = last_runs(found)
-    rows = [{"connector": each, "runs": ticks_of(runs[each.pk]), "newest": runs[each.pk][-1:]} for each in found]
+    rows = [
+        {
+            "connector": each,
+            "runs": ticks_of(runs[each.pk]),
+            "newest": [{"state": state_of(run), "at": run.queued_at} for run in runs[each.pk][-1:]],
+        }
+        for each in found
+    ]
     context = {
         "rows": rows,
         "may_configure": policies.may_configure_connectors(actor_of(request)),

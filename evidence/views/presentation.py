@@ -42,8 +42,8 @@ def ticks_of(runs: Iterable[SyncRun]) -> list[dict[str, Any]]:
     settled = (SyncState.SUCCEEDED, SyncState.DEAD, SyncState.FAILED)
     return [
         {
-            "ok": run.state == SyncState.SUCCEEDED,
-            "label": f"{run.queued_at:%Y-%m-%d %H:%M} {SyncState(run.state).label}: {outcome(run)}",
+            "ok": run.state == SyncState.SUCCEEDED and not brought_nothing(run),
+            "label": f"{run.queued_at:%Y-%m-%d %H:%M} {state_of(run)}: {outcome(run)}",
         }
         for run in runs
         if run.state in settled
@@ -78,7 +78,9 @@ def connector_context(actor: Actor, connector: Connector, **more: Any) -> dict[s
         "by_file": by_file,
         "mapping": [_mapping_words(row) for row in connector.dimension_mapping],
         "use_cases": sorted(connector.use_case_mapping.items()),
-        "runs": [{"run": run, "outcome": outcome(run), "verdict": verdict_of(run)} for run in runs],
+        "runs": [
+            {"run": run, "outcome": outcome(run), "verdict": verdict_of(run), "state": state_of(run)} for run in runs
+        ],
         "ticks": ticks_of(reversed(runs[:24])),
         "may_configure": policies.may_configure_connectors(actor),
         "may_read": may_read,
@@ -89,7 +91,20 @@ def connector_context(actor: Actor, connector: Connector, **more: Any) -> dict[s
     }
 
 
+def brought_nothing(run: SyncRun) -> bool:
+    """It ran to its end, and everything that was there had to be left out."""
+    read = sum(run.counts.get(name, 0) for name in ("created", "revised", "unchanged", "usage"))
+    return run.state == SyncState.SUCCEEDED and not read and bool(run.counts.get("rejected"))
+
+
+def state_of(run: SyncRun) -> str:
+    """The run's state in words; “Done” is not said of one that could read nothing."""
+    return _("Nothing could be read") if brought_nothing(run) else str(SyncState(run.state).label)
+
+
 def verdict_of(run: SyncRun) -> str:
+    if brought_nothing(run):
+        return "fail"
     marks = {SyncState.SUCCEEDED: "pass", SyncState.DEAD: "fail", SyncState.FAILED: "inconclusive"}
     return marks.get(SyncState(run.state), "not_evaluated")
 

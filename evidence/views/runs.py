@@ -17,7 +17,7 @@ from evidence.forms import blame, upload_form
 from evidence.models import SyncRun
 from evidence.views.connectors import fetch
 from evidence.views.evidence import actor_of
-from evidence.views.presentation import connector_context, outcome, verdict_of
+from evidence.views.presentation import connector_context, outcome, state_of, verdict_of
 from portal.files import FileTooLarge
 from portal.http import form_only
 
@@ -73,6 +73,7 @@ def run(request: HttpRequest, pk: uuid.UUID, run_pk: uuid.UUID) -> HttpResponse:
         "connector": found.connector,
         "outcome": outcome(found),
         "verdict": verdict_of(found),
+        "state": state_of(found),
         "may_retry": policies.may_retry(actor_of(request), found),
         "may_read_again": policies.may_read_again(actor_of(request), found),
         "left": max(found.counts.get("rejected", 0) - len(found.rejects), 0),

@@ -25,6 +25,7 @@ def register(committed_cast: Cast) -> list[UseCase]:
 def test_filters_are_chosen_from_menus_and_taken_off_by_their_chips(office: Office, register: list[UseCase]) -> None:
     page = office.desk("olivia")
     page.goto("/use-cases/")
+    page.get_by_text("More filters", exact=True).click()
     menu = page.locator("details.menu", has=page.locator("legend", has_text="Pattern"))
     menu.locator("summary").click()
     menu.get_by_label("Agent with tools").check()

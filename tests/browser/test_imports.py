@@ -52,8 +52,11 @@ def test_a_small_register_is_mapped_looked_at_applied_and_undone(office: Office,
         page.get_by_role("link", name="CSV").click()
     assert Path(download.value.path()).read_text(encoding="utf-8-sig").count("Fraud radar") == 1
     page.go_back()
-    press(page, "Undo this import")
+    page.get_by_role("link", name="Undo this import…").click()
+    expect(page.locator("main")).to_contain_text("4 use cases will be removed")
+    press(page, "Undo it now")
     expect(page.locator("#standing")).to_contain_text("4 rows were taken back", timeout=PATIENCE)
+    expect(page.get_by_role("table").get_by_text("Undone", exact=True)).to_have_count(4)
     assert UseCase.objects.count() == 0
 
 

@@ -16,6 +16,7 @@ from evidence.actions.connectors import change_connector, create_connector
 from evidence.actions.evaluation_files import record_evaluation_file
 from evidence.actions.previews import preview
 from evidence.models import Connector, EvaluationRun, SyncRun
+from evidence.views.presentation import state_of, verdict_of
 from portal.access import Refused
 from portal.files import path_of
 from tests.cast import PASSWORD, Cast
@@ -326,3 +327,35 @@ def test_the_upload_form_asks_what_the_file_does_not_say(cast: Cast) -> None:
     response = client.post(f"/connectors/{connector.pk}/upload/", {"file": file, "use_case": "refunds"})
     assert response.status_code == 422
     assert SyncRun.objects.count() == 1
+
+
+def test_a_version_is_named_by_its_label_within_its_use_case(cast: Cast) -> None:
+    version = version_of(cast)
+    told = {"use_case": version.use_case.reference, "version": version.label}
+    run = syncs.request_file_sync(
+        actor=cast.actor("petra"), connector=files_of(cast), name="x", chunks=[b"x"], told=told
+    )
+    assert run.told == {"use_case": version.use_case.reference, "version": version.digest}
+
+
+@pytest.mark.parametrize(
+    ("reference", "text"), [("", "Name the use case too"), ("UC-0001", "has no version called “2031”")]
+)
+def test_a_label_that_leads_to_no_version_is_refused_in_words(cast: Cast, reference: str, text: str) -> None:
+    version_of(cast)
+    told = {"use_case": reference, "version": "2031"}
+    with pytest.raises(ValidationError) as refused:
+        syncs.request_file_sync(actor=cast.actor("petra"), connector=files_of(cast), name="x", chunks=[b"x"], told=told)
+    assert text in refused.value.message_dict["version"][0]
+    assert SyncRun.objects.count() == 0
+
+
+def test_a_file_of_which_nothing_could_be_read_is_no_success_on_any_page(cast: Cast) -> None:
+    connector = files_of(cast)
+    run = SyncRun.objects.create(
+        connector=connector, trigger="file", state="succeeded", next_at=connector.created_at,
+        counts={"found": 3, "rejected": 3, "created": 0},
+    )  # fmt: skip
+    assert (state_of(run), verdict_of(run)) == ("Nothing could be read", "fail")
+    run.counts["created"] = 1
+    assert (state_of(run), verdict_of(run)) == ("Done", "pass")

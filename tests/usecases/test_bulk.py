@@ -46,10 +46,11 @@ def test_a_preview_asks_the_same_number_of_times_for_one_row_and_for_many(
     for number in range(12):
         registered(cast, title=f"Number {number}")
     rows = list(UseCase.objects.select_related("owner", "unit"))
+    value = str(cast.units["Finance"].pk) if kind == "change-unit" else "wave-1"
     with django_assert_max_num_queries(3) as one:
-        preview(cast.actor("olivia"), KINDS[kind], "wave-1", rows[:1])
+        preview(cast.actor("olivia"), KINDS[kind], value, rows[:1])
     with django_assert_num_queries(len(one)):
-        preview(cast.actor("olivia"), KINDS[kind], "wave-1", rows)
+        preview(cast.actor("olivia"), KINDS[kind], value, rows)
 
 
 def test_many_are_changed_by_the_same_verb_each_with_its_own_sentence(cast, three):
@@ -154,3 +155,39 @@ def test_what_is_missing_is_said_before_the_preview_and_before_the_change(cast, 
         assert answer.status_code == 422
         assert said in answer.content.decode()
     assert UseCase.objects.get().tags == []
+
+
+def test_use_cases_move_to_another_unit_where_their_mover_may_register(cast, three):
+    finance = str(cast.units["Finance"].pk)
+    lines = preview(cast.actor("arno"), KINDS["change-unit"], finance, three)
+    assert outcomes(lines) == {"First": "change", "Second": "change", "Third": "refused"}
+    assert lines[0].text == "moves from Customer service to Finance; the roles there see it from then on"
+    assert change_many(actor=cast.actor("arno"), kind=KINDS["change-unit"], value=finance, use_cases=three[:2]) == 2
+    moved = dict(UseCase.objects.values_list("title", "unit__name"))
+    assert moved == {"First": "Finance", "Second": "Finance", "Third": "Customer service"}
+    assert sentences("use_case.moved")[0] == f"moved {three[0].reference} from Customer service to Finance."
+    again = preview(cast.actor("arno"), KINDS["change-unit"], finance, UseCase.objects.filter(title="First"))
+    assert outcomes(again) == {"First": "same"}
+
+
+def test_nothing_moves_into_a_unit_in_which_one_may_not_register(cast, three):
+    finance = str(cast.units["Finance"].pk)
+    lines = preview(cast.actor("olivia"), KINDS["change-unit"], finance, three[:1])
+    assert [reason.code for reason in lines[0].reasons] == ["not_registrar"]
+    with pytest.raises(Refused) as refused:
+        change_many(actor=cast.actor("olivia"), kind=KINDS["change-unit"], value=finance, use_cases=three[:2])
+    assert codes(refused) == ["not_registrar"]
+    with pytest.raises(ValidationError, match="Choose the business unit"):
+        preview(cast.actor("olivia"), KINDS["change-unit"], "nowhere", three)
+    assert set(UseCase.objects.values_list("unit__name", flat=True)) == {"Customer service"}
+    assert events("use_case.moved") == []
+
+
+def test_the_unit_is_chosen_in_the_list_and_comes_back_from_the_preview(cast, client_of, three):
+    client, unit = client_of("arno"), str(cast.units["Finance"].pk)
+    given = {"kind": "change-unit", "scope": "chosen", "ref": [three[0].reference], "value": "", "unit": unit}
+    page = client.post("/use-cases/bulk/", given).content.decode()
+    assert "moves from Customer service to Finance" in page
+    done = client.post("/use-cases/bulk/apply/", {"kind": "change-unit", "value": unit, "ref": [three[0].reference]})
+    assert done.status_code == 302
+    assert UseCase.objects.get(pk=three[0].pk).unit.name == "Finance"

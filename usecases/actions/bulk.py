@@ -1,9 +1,11 @@
 """One change to many use cases: previewed row by row, then carried out by the same verbs, all or nothing."""
 
+import uuid
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -12,7 +14,9 @@ from portal.access import Reason, Ruling, require
 from portal.actions.messages import tell
 from portal.actors import Actor
 from portal.audit import mention, record
+from portal.models import BusinessUnit
 from usecases import policies
+from usecases.actions.moving import move_use_case
 from usecases.actions.registration import edit_use_case
 from usecases.actions.tags import as_tags, tag_use_case
 from usecases.models import UseCase
@@ -49,21 +53,22 @@ class Line:
 
 def preview(actor: Actor, kind: Kind, value: str, use_cases: Iterable[UseCase]) -> list[Line]:
     """What would happen to each. Raises ValidationError when the value itself makes no sense."""
-    value = checked(kind, value)
+    value, unit = _resolved(kind, value)
     use_cases = list(use_cases)
     policies.remember_capabilities(actor, use_cases)
+    against = policies.may_register_use_case(actor, unit).reasons if unit else ()
     lines = []
     for use_case in use_cases:
-        ruling = kind.rule(actor, use_case)
-        if not ruling:
-            lines.append(Line(use_case, reasons=ruling.reasons))
+        reasons = (*against, *kind.rule(actor, use_case).reasons)
+        if reasons:
+            lines.append(Line(use_case, reasons=reasons))
         elif kind.same(use_case, value):
             lines.append(Line(use_case))
         elif kind.key == ADD_TAG.key and len(use_case.tags) >= MAX_TAGS:
             text = _("It has %(most)s tags already, which is the most.") % {"most": MAX_TAGS}
             lines.append(Line(use_case, reasons=(Reason("too_many_tags", text, conflict=True),)))
         else:
-            lines.append(Line(use_case, kind.words(use_case, value)))
+            lines.append(Line(use_case, kind.words(use_case, unit.name if unit else value)))
     return lines
 
 
@@ -79,10 +84,32 @@ def change_many(*, actor: Actor, kind: Kind, value: str, use_cases: Sequence[Use
 
 def checked(kind: Kind, value: str) -> str:
     """The value as the verb takes it."""
+    return _resolved(kind, value)[0]
+
+
+def shown_value(kind: Kind, value: str) -> str:
+    """The value as people read it."""
+    unit = _resolved(kind, value)[1]
+    return unit.name if unit else value
+
+
+def _resolved(kind: Kind, value: str) -> tuple[str, BusinessUnit | None]:
+    """(the value as the verb takes it, the unit it names where it names one)."""
+    if kind.needs == "unit":
+        unit = _unit(value)
+        return str(unit.pk), unit
     if kind.needs != "tag":
-        return value.strip()
+        return value.strip(), None
     tags = as_tags([value], "value")
-    return tags[0] if tags else as_tags(["-"], "value")[0]
+    return (tags[0] if tags else as_tags(["-"], "value")[0]), None
+
+
+def _unit(value: str) -> BusinessUnit:
+    """The unit that was chosen. Raises ValidationError."""
+    try:
+        return BusinessUnit.objects.get(pk=uuid.UUID(value))
+    except (ValueError, BusinessUnit.DoesNotExist):
+        raise ValidationError(_("Choose the business unit to move them to.")) from None
 
 
 @transaction.atomic
@@ -158,4 +185,16 @@ ASK_OWNER = Kind(
     lambda actor, row, note: ask_owner(actor=actor, use_case=row, note=note),
     needs="note",
 )
-KINDS = {kind.key: kind for kind in (ADD_TAG, REMOVE_TAG, RESTRICT, UNRESTRICT, ASK_OWNER)}
+CHANGE_UNIT = Kind(
+    "change-unit",
+    gettext_lazy("Move to another unit"),
+    policies.may_move_use_case,
+    lambda row, unit: str(row.unit_id) == unit,
+    lambda row, name: (
+        _("moves from %(before)s to %(after)s; the roles there see it from then on")
+        % {"before": row.unit.name, "after": name}
+    ),
+    lambda actor, row, unit: move_use_case(actor=actor, use_case=row, unit=_unit(unit)),
+    needs="unit",
+)
+KINDS = {kind.key: kind for kind in (ADD_TAG, REMOVE_TAG, RESTRICT, UNRESTRICT, CHANGE_UNIT, ASK_OWNER)}

@@ -15,6 +15,7 @@ from usecases.actions.import_plan import CORE, Planned
 from usecases.actions.imports import progress_key
 from usecases.choices import FactSource, Pattern, RowOutcome, TeamRole
 from usecases.importing.bounds import MAX_FACT
+from usecases.importing.mapping import noun
 from usecases.importing.rows import shortened
 from usecases.lifecycle import IMPORTS
 from usecases.models import Fact, ImportedUseCase, ImportRow, RegisterImport, UseCase, UseCaseUserPermission
@@ -223,7 +224,7 @@ def _remember(held: RegisterImport, rows: list[Planned]) -> None:
 def _edited(held: RegisterImport, row: Planned) -> Telling:
     use_case = row.use_case
     assert use_case is not None
-    names = ", ".join(str(change["field"]).replace("_", " ") for change in row.changes)
+    names = ", ".join(noun(str(change["field"])) for change in row.changes)
     return Telling(
         "use_case.edited",
         use_case,

@@ -15,9 +15,12 @@ from django.utils.translation import gettext as _
 from portal.access import capabilities_at
 from portal.actors import Actor
 from portal.models import BusinessUnit, User
+from usecases.actions.import_places import place_words
 from usecases.choices import Pattern, RowOutcome, Stage
+from usecases.importing.mapping import ColumnMapping, noun
 from usecases.importing.readings import Table
 from usecases.importing.rows import NOT_NAMED, NOT_STATED, Said
+from usecases.importing.words import place_key
 from usecases.models import ImportedUseCase, RegisterImport, UseCase, UseCaseUserPermission
 
 # Columns of a use case that a source may keep current; owner and unit are moved by their own verbs.
@@ -54,6 +57,12 @@ def rendered(said: Said) -> dict[str, str]:
     }
 
 
+def _nameless(said: Said) -> str:
+    if "title" not in said.values:
+        return _("No column is the name. Say below which column holds it, then look again.")
+    return _("The row has no name, and no id of its source to call it by. Give it a name in the file.")
+
+
 def named_cells(table: Table, said: Said) -> list[list[str]]:
     """The row as it came: header and cell, empty ones left out."""
     return [[header, cell] for header, cell in zip(table.headers, said.cells, strict=False) if cell.strip()]
@@ -76,6 +85,7 @@ class Planner:
         self.actor, self.register_import, self.table = actor, register_import, table
         self.units = _by_unique_name(BusinessUnit.objects.all())
         self.people = _people()
+        self.words = ColumnMapping.from_json(register_import.mapping).words
         records = ImportedUseCase.objects.filter(source_name=register_import.source_name)
         self.records = {
             record.key: record for record in records.select_related("use_case__unit", "use_case__owner").order_by("id")
@@ -102,6 +112,8 @@ class Planner:
             record=record,
             key=record.key if record else said.keys[0],
         )
+        if use_case is None and not (said.text("title") or said.text("external_id")):
+            return self._refused(row, _nameless(said))
         if use_case is None:
             self._place(row)
             twin = titles.get(row.core["title"].casefold())
@@ -137,7 +149,8 @@ class Planner:
 
     def _unit(self, row: Planned) -> BusinessUnit | None:
         for name in ("unit", "organisation"):
-            found = self.units.get(row.said.text(name).casefold())
+            word = row.said.text(name)
+            found = self.units.get(self._ours(name, word))
             if found is not None:
                 return found
         if word := row.said.text("unit") or row.said.text("organisation"):
@@ -145,9 +158,21 @@ class Planner:
             row.reasons.append(text % {"word": word[:80], "unit": self.register_import.default_unit.name})
         return None
 
+    def _ours(self, name: str, word: str) -> str:
+        """What a person matched the word to, or the word itself, as people and units are looked up by."""
+        return (self.words.get(name, {}).get(place_key(word)) or word).casefold()
+
+    def place_words(self, rows: Iterable[Planned]) -> list[dict[str, object]]:
+        """Words for people and units of rows that become new; the others keep whom and where they have."""
+        units = {key: unit.name for key, unit in self.units.items()}
+        people = {key: person.username for key, person in self.people.items()}
+        known = {"unit": units, "organisation": units, "owner": people}
+        fresh = (row.said for row in rows if row.use_case is None)
+        return place_words(fresh, known, self.words)
+
     def _owner(self, row: Planned) -> User | None:
         word = row.said.text("owner")
-        found = self.people.get(word.casefold()) if word else None
+        found = self.people.get(self._ours("owner", word)) if word else None
         if word and found is None:
             text = _("“%(word)s” is no account here; %(name)s answers for it until somebody else is named.")
             row.reasons.append(text % {"word": word[:80], "name": self.register_import.default_owner.name})
@@ -175,7 +200,7 @@ class Planner:
             changed, edited = row.core[name] != before[name], now != before[name]
         if changed and edited and now != row.core[name]:
             text = _("The %(field)s was edited here since; that stays, and the source's is kept with the row.")
-            row.reasons.append(text % {"field": name.replace("_", " ")})
+            row.reasons.append(text % {"field": noun(name)})
         elif changed and now != row.core[name]:
             row.changes.append({"field": name, "before": now, "after": row.core[name]})
 

@@ -70,11 +70,11 @@ def _asker(held: RegisterImport) -> Actor:
 
 def _work(actor: Actor, held: RegisterImport) -> None:
     if held.state == ImportState.CHECKING:
-        _present(actor, held, planned(actor, held))
+        _present(actor, held, *planned(actor, held))
     elif held.state == ImportState.APPLYING:
-        rows = planned(actor, held)
+        rows, words = planned(actor, held)
         if digest(rows) != held.plan_digest:
-            _present(actor, held, rows)
+            _present(actor, held, rows, words)
             held.error = _("The register changed since the dry run. Look at it again before you apply it.")
             held.save(update_fields=["error"])
             return
@@ -85,19 +85,21 @@ def _work(actor: Actor, held: RegisterImport) -> None:
         undo_rows(actor, held)
 
 
-def planned(actor: Actor, held: RegisterImport) -> list[Planned]:
-    """The fate of every row, as things stand now. Raises ValidationError when the file cannot be read so."""
+def planned(actor: Actor, held: RegisterImport) -> tuple[list[Planned], list[dict[str, object]]]:
+    """The fate of every row, and the words in it, as things stand. Raises ValidationError for an unreadable file."""
     table = table_of(held)
     mapping = ColumnMapping.from_json(held.mapping)
-    return Planner(actor, held, table).plan(said(table, mapping))
+    planner = Planner(actor, held, table)
+    rows = planner.plan(said(table, mapping))
+    return rows, [*_words(rows), *planner.place_words(rows)]
 
 
-def _present(actor: Actor, held: RegisterImport, rows: list[Planned]) -> None:
+def _present(actor: Actor, held: RegisterImport, rows: list[Planned], words: list[dict[str, object]]) -> None:
     ImportRow.objects.filter(register_import=held).delete()
     for start in range(0, len(rows), _CHUNK):
         ImportRow.objects.bulk_create([_row(held, row) for row in rows[start : start + _CHUNK]])
     held.state = IMPORTS.target("present_rows", held.state)
-    held.counts, held.plan_digest, held.words = counted(rows, held.blank_rows), digest(rows), _words(rows)
+    held.counts, held.plan_digest, held.words = counted(rows, held.blank_rows), digest(rows), words
     held.save()
     record(
         actor,

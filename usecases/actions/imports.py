@@ -19,12 +19,13 @@ from portal.audit import record
 from portal.files import keep, path_of
 from portal.models import BusinessUnit, User
 from usecases import import_policies as policies
+from usecases.actions.import_places import matched
 from usecases.choices import CHOSEN_PATTERNS, ImportState
 from usecases.importing.bounds import Unreadable
 from usecases.importing.mapping import ColumnMapping, faults, suggested
 from usecases.importing.readings import Table, Way
 from usecases.importing.tables import fingerprint, read
-from usecases.importing.words import CODED, known_headers, vocabulary, word_key
+from usecases.importing.words import CODED, PLACES, known_headers, vocabulary, word_key
 from usecases.lifecycle import IMPORTS
 from usecases.models import RegisterImport
 
@@ -140,8 +141,12 @@ def _translated(words: Mapping[str, Mapping[str, str]]) -> dict[str, dict[str, s
     """Their words by the key they are compared by. Raises ValidationError for words of ours that do not exist."""
     found: dict[str, dict[str, str]] = {}
     for name, theirs in words.items():
+        if name in PLACES:
+            found[name] = matched(name, dict(list(theirs.items())[:MOST_WORDS]))
+            continue
         if name not in CODED:
-            raise ValidationError({"words": _("Only these fields have words of ours: %s.") % ", ".join(CODED)})
+            names = ", ".join((*CODED, *PLACES))
+            raise ValidationError({"words": _("Only these fields have words of ours: %s.") % names})
         known = our_words(name)
         for word, ours in list(theirs.items())[:MOST_WORDS]:
             if ours and ours not in known:
@@ -177,11 +182,17 @@ def request_apply(*, actor: Actor, register_import: RegisterImport) -> RegisterI
     return _asked(actor, register_import, "apply_import", "asked to apply “%s”.", "register_import.apply_asked")
 
 
-def request_undo(*, actor: Actor, register_import: RegisterImport) -> RegisterImport:
-    """Have everything taken back that nobody has built on since. Raises Refused."""
-    return _asked(
-        actor, register_import, "undo_import", "asked to undo the import of “%s”.", "register_import.undo_asked"
-    )
+@transaction.atomic
+def request_undo(*, actor: Actor, register_import: RegisterImport, edited_too: bool = False) -> RegisterImport:
+    """Have taken back what nobody has built on since, also a second time. Raises Refused.
+
+    `edited_too`: rows go as well that somebody has only edited since; what belongs to other work stays in any case.
+    """
+    told = "asked to undo the import of “%s”" + (", what was edited since included." if edited_too else ".")
+    held = _asked(actor, register_import, "undo_import", told, "register_import.undo_asked")
+    held.counts = {**held.counts, "edited_too": int(edited_too)}
+    held.save(update_fields=["counts"])
+    return held
 
 
 @transaction.atomic

@@ -4,7 +4,7 @@ import uuid
 from typing import Any
 
 from django.shortcuts import get_object_or_404
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers, status
 from rest_framework.generics import ListAPIView
 from rest_framework.parsers import MultiPartParser
@@ -25,7 +25,7 @@ from usecases.importing.bounds import MAX_COLUMNS
 from usecases.importing.mapping import FIELDS
 from usecases.importing.readings import Way
 from usecases.importing.texts import DELIMITERS
-from usecases.importing.words import CODED
+from usecases.importing.words import CODED, PLACES
 from usecases.models import ImportRow, RegisterImport
 
 
@@ -55,11 +55,11 @@ class ColumnIn(StrictSerializer):
 
 
 class WordIn(StrictSerializer):
-    """`ours` empty: leave their word as it stands."""
+    """`ours` empty: leave their word as it stands. An owner's is a sign-in name, a unit's the name of one here."""
 
-    field = serializers.ChoiceField(choices=list(CODED), source="name")
+    field = serializers.ChoiceField(choices=[*CODED, *PLACES], source="name")
     word = serializers.CharField(max_length=500)
-    ours = serializers.CharField(max_length=40, allow_blank=True)
+    ours = serializers.CharField(max_length=200, allow_blank=True)
 
 
 class MappingIn(StrictSerializer):
@@ -82,13 +82,17 @@ class ImportOut(serializers.ModelSerializer[RegisterImport]):
 
 
 class ImportRowOut(serializers.ModelSerializer[ImportRow]):
-    """`reasons` say why; `kept` says why undoing left it."""
+    """`reasons` say why; `undone` that it was taken back; `kept` says why undoing left it."""
 
     use_case = serializers.CharField(source="use_case.reference", default=None, read_only=True)
+    undone = serializers.BooleanField(read_only=True)
 
     class Meta:
         model = ImportRow
-        fields = ["number", "outcome", "title", "reasons", "missing", "changes", "use_case", "values", "cells", "kept"]
+        fields = [
+            "number", "outcome", "title", "reasons", "missing", "changes", "use_case", "values", "cells", "undone",
+            "kept",
+        ]  # fmt: skip
 
 
 def fetched(request: Request, pk: uuid.UUID) -> RegisterImport:
@@ -213,8 +217,17 @@ class ImportApply(APIView):
 
 
 class ImportUndo(APIView):
-    @extend_schema(tags=["imports"], summary="Take the import back", request=None, responses={202: ImportOut})
+    @extend_schema(
+        tags=["imports"],
+        summary="Take the import back, also a second time for rows that were kept",
+        parameters=[
+            OpenApiParameter("edited_too", bool, description="Rows go as well that somebody has only edited since.")
+        ],
+        request=None,
+        responses={202: ImportOut},
+    )
     @idempotent
     def post(self, request: Request, pk: uuid.UUID) -> Response:
-        held = verbs.request_undo(actor=actor_of(request), register_import=fetched(request, pk))
+        held, edited_too = fetched(request, pk), request.query_params.get("edited_too") == "true"
+        held = verbs.request_undo(actor=actor_of(request), register_import=held, edited_too=edited_too)
         return Response(ImportOut(held).data, status=status.HTTP_202_ACCEPTED)

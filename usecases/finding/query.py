@@ -18,6 +18,7 @@ COLUMNS: dict[str, Any] = {
     "owner": _("Owner"),
     "stage": _("Stage"),
     "tier": _("Tier"),
+    "reported": _("Reported stage"),
     "pattern": _("Pattern"),
     "tags": _("Tags"),
     "registered": _("Registered"),

@@ -33,6 +33,37 @@ FIELDS: dict[str, bool] = {
     "code_url": True,
     "contact": True,
 }
+# What people read for each.
+NAMES: dict[str, str] = {
+    "title": "Name",
+    "external_id": "Id in the source",
+    "reference": "Gatehouse reference",
+    "organisation": "Organisation",
+    "unit": "Business unit",
+    "owner": "Accountable owner",
+    "business_outcome": "Business outcome",
+    "user_group": "User group",
+    "pattern": "Pattern",
+    "reported_stage": "Reported stage",
+    "reported_impact": "Reported impact",
+    "impact_reason": "Reason for the impact",
+    "topic": "Topic",
+    "technique": "Technique",
+    "vendor": "Vendor",
+    "build_type": "Bought or built",
+    "started_on": "Started on",
+    "retired_on": "Retired on",
+    "personal_data": "Personal data",
+    "outputs": "Outputs",
+    "data_description": "Data it uses",
+    "code_url": "Source code",
+    "contact": "Contact",
+}
+
+
+def noun(name: str) -> str:
+    """The field inside a sentence: “user group”."""
+    return NAMES.get(name, name.replace("_", " ")).lower()
 
 
 @dataclass(frozen=True)
@@ -94,5 +125,5 @@ def faults(mapping: ColumnMapping, width: int) -> list[str]:
             said.append(f"There is no column {position + 1}: the file has {width}.")
     for name, many in FIELDS.items():
         if not many and len(mapping.positions(name)) > 1:
-            said.append(f"Only one column can be the {name.replace('_', ' ')}; choose one of them.")
+            said.append(f"Only one column can be the {noun(name)}; choose one of them.")
     return said

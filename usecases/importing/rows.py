@@ -9,7 +9,7 @@ from typing import Any
 
 from usecases.importing.bounds import MAX_TEXT, MAX_TITLE
 from usecases.importing.dates import Order, dated, order_of
-from usecases.importing.mapping import FIELDS, ColumnMapping
+from usecases.importing.mapping import FIELDS, NAMES, ColumnMapping
 from usecases.importing.readings import SourceRow, Table
 from usecases.importing.tables import tidy
 from usecases.importing.words import CODED, Cell, several, vocabulary
@@ -74,7 +74,7 @@ class _Reader:
     def _coded(self, name: str, raw: str) -> dict[str, Any]:
         cell = vocabulary().coded(name, raw, self.mapping.words.get(name))
         if cell.state == "unrecognised":
-            self.notes.append(f"{_noun(name)} “{tidy(raw)[:80]}” is no word of ours; it is kept as it stands.")
+            self.notes.append(f"{NAMES[name]} “{tidy(raw)[:80]}” is no word of ours; it is kept as it stands.")
         return _stored(cell)
 
     def _yes_no(self, raw: str) -> dict[str, Any]:
@@ -90,7 +90,7 @@ class _Reader:
             found = dated(cell.value, self.orders.get(position, ""))
             if found is None:
                 self.notes.append(
-                    f"{_noun(name)} “{cell.value[:40]}” is no date that can be told; it is kept as it stands."
+                    f"{NAMES[name]} “{cell.value[:40]}” is no date that can be told; it is kept as it stands."
                 )
                 return {"state": "unrecognised", "raw": raw}
             if raw.strip() != found.text:
@@ -108,7 +108,7 @@ class _Reader:
             text = tidy(text)
         limit = MAX_TITLE if name == "title" else MAX_TEXT
         if len(text) > limit:
-            self.notes.append(f"{_noun(name)} is longer than {limit:,} characters; the whole is kept with the row.")
+            self.notes.append(f"{NAMES[name]} is longer than {limit:,} characters; the whole is kept with the row.")
             text = shortened(text, limit)
         return {"value": text}
 
@@ -128,10 +128,6 @@ def _listed(raws: list[str]) -> dict[str, Any]:
     if parts:
         return {"value": list(dict.fromkeys(parts))}
     return _stored(vocabulary().cell(next((raw for raw in raws if raw.strip()), "")))
-
-
-def _noun(name: str) -> str:
-    return name.replace("_", " ").capitalize()
 
 
 def said(table: Table, mapping: ColumnMapping) -> Iterator[Said]:

@@ -17,6 +17,9 @@ CONTENT = Path(__file__).parents[1] / "content" / "import_vocabulary.yaml"
 NullState = Literal["not_applicable", "unknown", "unanswered"]
 # Fields whose cells are words of ours, with the lists that translate them.
 CODED = ("reported_stage", "reported_impact", "pattern")
+# Fields whose cells name a person or a place here; of their words the most frequent ones can be matched by hand.
+PLACES = ("unit", "organisation", "owner")
+MOST_PLACES = 50
 _LEAD = re.compile(r"^\(?[a-z0-9]{1,2}[).]\s+")
 # “ñ” is a dash that went through the wrong encoding.
 _HEAD = re.compile(r"\s+[–—ñ-]\s+|:\s+")
@@ -92,6 +95,11 @@ def known_headers() -> frozenset[str]:
 def word_key(text: str) -> str:
     """The word as it is compared: without case, leading letters, commas and dashes."""
     return _MARKS.sub(" ", _LEAD.sub("", tidy(text).casefold())).strip(" .\"'")
+
+
+def place_key(text: str) -> str:
+    """A name as it is compared: “J. Smith” is nobody but J. Smith."""
+    return tidy(text).casefold()[:200]
 
 
 def word_keys(text: str) -> list[str]:

@@ -2,6 +2,7 @@
 
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext as _
 
 from portal.identifiers import uuid7
 from portal.models import Audited, BusinessUnit, ServiceAccount, User
@@ -64,6 +65,15 @@ class RegisterImport(Audited):
     def __str__(self) -> str:
         return f"{self.source_name}: {self.file_name}"
 
+    @property
+    def partly_undone(self) -> bool:
+        """Some rows were taken back, and others stay for a reason that may pass."""
+        return self.state == ImportState.APPLIED and bool(self.counts.get("kept"))
+
+    @property
+    def standing(self) -> str:
+        return _("Partly undone") if self.partly_undone else str(self.get_state_display())
+
     def get_absolute_url(self) -> str:
         from django.urls import reverse
 
@@ -97,6 +107,17 @@ class ImportRow(models.Model):
             models.CheckConstraint(condition=Q(outcome__in=RowOutcome.values), name="import_row_outcome_is_known"),
         ]
         indexes = [models.Index(fields=["register_import", "outcome", "number"], name="import_row_outcomes")]
+
+    @property
+    def undone(self) -> bool:
+        return bool((self.after or {}).get("undone"))
+
+    @property
+    def standing(self) -> str:
+        """What became of the row, in words."""
+        if self.undone:
+            return _("Undone")
+        return _("Kept") if self.kept else str(self.get_outcome_display())
 
 
 class ImportedUseCase(models.Model):

@@ -11,7 +11,7 @@ from django.utils.translation import ngettext
 
 from portal.access import Refused
 from portal.http import form_only
-from usecases.actions.bulk import KINDS, Kind, Line, change_many, checked, preview
+from usecases.actions.bulk import KINDS, Kind, Line, change_many, checked, preview, shown_value
 from usecases.finding.pages import MOST_AT_ONCE, all_rows, by_references
 from usecases.finding.query import read
 from usecases.views.frame import actor_of
@@ -71,7 +71,12 @@ def apply_bulk(request: HttpRequest) -> HttpResponse:
 
 
 def _asked(request: HttpRequest) -> tuple[Kind | None, str]:
-    return KINDS.get(request.POST.get("kind", "")), request.POST.get("value", "").replace("\x00", "")[:MAX_VALUE]
+    """The kind and its value; a unit is chosen from a list, and comes back from the preview as the value."""
+    kind = KINDS.get(request.POST.get("kind", ""))
+    value = request.POST.get("value", "")
+    if kind is not None and kind.needs == "unit":
+        value = request.POST.get("unit", value)
+    return kind, value.replace("\x00", "")[:MAX_VALUE]
 
 
 def _told(request: HttpRequest, problem: str) -> HttpResponse:
@@ -86,6 +91,7 @@ def _preview(
     context: dict[str, Any] = {
         "kind": kind,
         "value": value,
+        "shown": shown_value(kind, value),
         "lines": by_outcome,
         "total": len(lines),
         "most": MOST_AT_ONCE if len(lines) == MOST_AT_ONCE else 0,

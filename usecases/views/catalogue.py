@@ -2,11 +2,13 @@
 
 import uuid
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
 from django import forms
 from django.contrib import messages
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
@@ -40,31 +42,48 @@ PAGE = 50
 LINES = 30
 
 
-@require_safe
-def data_sources(request: HttpRequest) -> HttpResponse:
-    """The catalogue, as far as this person has anything to do with data here; filters are in the address."""
+@dataclass(frozen=True)
+class WantedSources:
+    """What an address asks of the catalogue, as far as this person may see it."""
+
+    form: CatalogueFilter
+    visible: QuerySet[DataSource]
+    rows: QuerySet[DataSource]
+    order: str
+    filtered: bool
+
+
+def wanted_sources(request: HttpRequest) -> WantedSources:
     actor = actor_of(request)
     form = CatalogueFilter(request.GET)
     form.is_valid()
     wanted = {name: value for name, value in form.cleaned_data.items() if value}
     order = wanted.pop("sort", "name")
     visible = DataSource.objects.visible_to(actor)
-    found = catalogue.narrowed(visible, actor, **wanted)
+    found = catalogue.with_uses(catalogue.narrowed(visible, actor, **wanted), actor).select_related("owner", "unit")
+    return WantedSources(form, visible, found, order, bool(wanted))
+
+
+@require_safe
+def data_sources(request: HttpRequest) -> HttpResponse:
+    """The catalogue, as far as this person has anything to do with data here; filters are in the address."""
+    actor, wanted = actor_of(request), wanted_sources(request)
     cursor = request.GET.get("cursor", "")[:200]
-    listed = catalogue.with_uses(found, actor).select_related("owner", "unit")
-    rows, following = catalogue.page_of(listed, order, cursor, PAGE)
+    rows, following = catalogue.page_of(wanted.rows, wanted.order, cursor, PAGE)
     kept = {name: value for name, value in request.GET.items() if name != "cursor" and value}
-    counts = catalogue.attention(visible, actor)
+    counts = catalogue.attention(wanted.visible, actor)
     context = {
-        "form": form,
+        "form": wanted.form,
         "rows": rows,
-        "counts": counts,
+        # What is listed is counted, not what there is.
+        "total": wanted.rows.count() if wanted.filtered else counts["total"],
+        "export_query": urlencode(kept),
         "needs": [
             {"name": name, "label": label, "count": counts[name], "url": "?" + urlencode({"attention": name})}
             for name, label in catalogue.ATTENTION
             if counts[name]
         ],
-        "filtered": bool(wanted),
+        "filtered": wanted.filtered,
         "next_url": "?" + urlencode({**kept, "cursor": following}) if following else "",
         "first_url": "?" + urlencode(kept) if cursor else "",
         "may_declare": policies.may_declare_data_source(actor),

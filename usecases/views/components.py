@@ -1,6 +1,7 @@
 """The catalogue of components: the list, one component with where it runs, and what people say about it."""
 
 import uuid
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 from urllib.parse import urlencode
@@ -32,9 +33,18 @@ PAGE = 50
 TOLD = 20
 
 
-@require_safe
-def catalogue(request: HttpRequest) -> HttpResponse:
-    """All components one may see, by name; a tab per kind, and one for what is retired soon."""
+@dataclass(frozen=True)
+class WantedComponents:
+    """What an address asks of the catalogue; `kept` is what its other pages keep."""
+
+    form: ComponentFilterForm
+    rows: Any
+    kept: dict[str, str]
+    kind: str
+    attention: bool
+
+
+def wanted_components(request: HttpRequest) -> WantedComponents:
     actor, form = actor_of(request), ComponentFilterForm(request.GET)
     form.is_valid()
     wanted = {name: value for name, value in form.cleaned_data.items() if value}
@@ -45,18 +55,27 @@ def catalogue(request: HttpRequest) -> HttpResponse:
     )
     seen = UseCase.objects.visible_to(actor).values("id")
     running = VersionComponent.objects.filter(component=OuterRef("pk"), use_case_id__in=seen)
-    rows, after = found.annotate(in_use=Exists(running)).page(request.GET.get("after", "")[:600], PAGE)
+    rows = found.annotate(in_use=Exists(running))
+    return WantedComponents(form, rows, kept, wanted.get("kind", ""), attention)
+
+
+@require_safe
+def catalogue(request: HttpRequest) -> HttpResponse:
+    """All components one may see, by name; a tab per kind, and one for what is retired soon."""
+    wanted = wanted_components(request)
+    rows, after = wanted.rows.page(request.GET.get("after", "")[:600], PAGE)
     for row in rows:
         row.is_retired = is_retired(row)
     context = {
-        "form": form,
+        "form": wanted.form,
         "rows": rows,
-        "tabs": _tabs(wanted.get("kind", ""), attention),
-        "attention": attention,
-        "filtered": bool(kept),
-        "next_url": "?" + urlencode({**kept, "after": after}) if after else "",
-        "first_url": "?" + urlencode(kept) if request.GET.get("after") else "",
-        "may_catalogue": policies.may_catalogue(actor),
+        "tabs": _tabs(wanted.kind, wanted.attention),
+        "attention": wanted.attention,
+        "filtered": bool(wanted.kept),
+        "next_url": "?" + urlencode({**wanted.kept, "after": after}) if after else "",
+        "first_url": "?" + urlencode(wanted.kept) if request.GET.get("after") else "",
+        "export_query": urlencode(wanted.kept),
+        "may_catalogue": policies.may_catalogue(actor_of(request)),
     }
     return htmx.render(request, "usecases/components.html", context, partial="rows")
 

@@ -16,15 +16,17 @@ from portal.access import require
 from portal.http import form_only
 from usecases import import_policies as policies
 from usecases.actions import imports as verbs
+from usecases.actions.import_against import foreseen
 from usecases.actions.imports import progress_key
 from usecases.choices import ImportState, RowOutcome
 from usecases.forms import blame
-from usecases.import_forms import ColumnsForm, RowsForm, UploadForm, WayForm, WordsForm
+from usecases.import_forms import ColumnsForm, UndoForm, UploadForm, WayForm, WordsForm, suggestions
 from usecases.importing.readings import Way
-from usecases.models import ImportRow, RegisterImport
+from usecases.models import RegisterImport
 from usecases.views.frame import actor_of
+from usecases.views.import_rows import listing
 
-LISTED, PAGE = 50, 50
+LISTED = 50
 _VERBS = {
     "may_map": "map_import",
     "may_check": "check_import",
@@ -80,27 +82,16 @@ def register_import(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 
 def _context(request: HttpRequest, held: RegisterImport, **forms: Any) -> dict[str, Any]:
     actor = actor_of(request)
-    wanted = RowsForm(request.GET)
-    wanted.is_valid()
-    outcome, after = wanted.cleaned_data.get("outcome", ""), wanted.cleaned_data.get("after") or 0
-    rows = ImportRow.objects.filter(register_import=held, number__gt=after).select_related("use_case")
-    if outcome:
-        rows = rows.filter(outcome=outcome)
-    listed = list(rows.order_by("number")[: PAGE + 1])
     busy = held.state in policies.BUSY
     return {
         "held": held,
         "busy": busy,
         "progress": cache.get(progress_key(held.pk)) if busy else None,
-        "tally": [
-            (RowOutcome(name).label, name, held.counts[name]) for name in RowOutcome.values if name in held.counts
-        ],
-        "outcome": outcome,
-        "rows": listed[:PAGE],
-        "after": listed[PAGE - 1].number if len(listed) > PAGE else 0,
+        **listing(held, request.GET),
         "twin": _twin(request, held),
         "way_form": forms.get("way_form") or WayForm(held),
         "columns_form": forms.get("columns_form") or ColumnsForm(held),
+        **(suggestions(actor, held) if held.state == ImportState.CHECKED else {}),
         "words_form": forms.get("words_form") or WordsForm(held),
         **{name: policies.may_work_on_import(actor, held, verb) for name, verb in _VERBS.items()},
     }
@@ -167,9 +158,31 @@ def apply(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     return _asked(request, pk, verbs.request_apply)
 
 
-@form_only("usecases:import", "pk")
+@require_http_methods(["GET", "POST"])
 def undo(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
-    return _asked(request, pk, verbs.request_undo)
+    """First what would go and what stays, and why; then the undoing itself, also a second time."""
+    held = found(request, pk)
+    if request.method == "POST":
+        form = UndoForm(request.POST)
+        edited_too = form.is_valid() and form.cleaned_data["edited_too"]
+        verbs.request_undo(actor=actor_of(request), register_import=held, edited_too=edited_too)
+        return redirect(held.get_absolute_url())
+    ruling = policies.may_work_on_import(actor_of(request), held, "undo_import")
+    context: dict[str, Any] = {"held": held, "ruling": ruling, "form": UndoForm()}
+    return render(request, "usecases/undo_import.html", context | (_foreseen(held) if ruling else {}))
+
+
+def _foreseen(held: RegisterImport) -> dict[str, Any]:
+    rows, reasons = foreseen(held)
+    free = [row for row in rows if row.pk not in reasons]
+    staying = [(row, reasons[row.pk]) for row in rows if row.pk in reasons]
+    return {
+        "created": sum(row.outcome == RowOutcome.CREATE for row in free),
+        "changed": sum(row.outcome == RowOutcome.CHANGE for row in free),
+        "staying": staying[:LISTED],
+        "stay_count": len(staying),
+        "edited": sum(reason.kind == "edited" for _row, reason in staying),
+    }
 
 
 def _asked(request: HttpRequest, pk: uuid.UUID, verb: Any) -> HttpResponse:

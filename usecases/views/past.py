@@ -16,21 +16,29 @@ from usecases.moments import NotKnownThen, as_of, changed_since, moment_of
 from usecases.views.frame import fetch
 
 
+def wanted_history(request: HttpRequest) -> tuple[HistoryForm, Wanted]:
+    """(the filters, what they mean). Raises BadRequest for those that cannot be read."""
+    form = HistoryForm(request.GET)
+    if not form.is_valid():
+        raise BadRequest(_("One of the filters cannot be read. Leave it out, or choose from the list."))
+    return form, Wanted(**{name: value for name, value in form.cleaned_data.items() if value})
+
+
 @require_safe
 def history(request: HttpRequest, reference: str) -> HttpResponse:
     """Everything that happened to this use case and every field that moved with it, newest first."""
-    use_case, form = fetch(request, reference), HistoryForm(request.GET)
-    if not form.is_valid():
-        raise BadRequest(_("One of the filters cannot be read. Leave it out, or choose from the list."))
-    wanted = {name: value for name, value in form.cleaned_data.items() if value}
-    entries, older = timeline(use_case, Wanted(**wanted), request.GET.get("before", "")[:80])
+    use_case = fetch(request, reference)
+    form, wanted = wanted_history(request)
+    kept = {name: value for name, value in form.cleaned_data.items() if value}
+    entries, older = timeline(use_case, wanted, request.GET.get("before", "")[:80])
     context = {
         "use_case": use_case,
         "form": form,
-        "filtered": bool(wanted),
+        "filtered": bool(kept),
+        "export_query": urlencode(kept),
         "entries": entries,
         "today": timezone.localdate().isoformat(),
-        "older_url": "?" + urlencode({"before": older, **wanted}) if older else "",
+        "older_url": "?" + urlencode({"before": older, **kept}) if older else "",
     }
     return render(request, "usecases/history.html", context)
 

@@ -17,6 +17,7 @@ from usecases.actions.bulk import KINDS
 from usecases.actions.registration import register_use_case
 from usecases.actions.repository_files import Reading, register_from_file
 from usecases.duplicates import likely_duplicates, same_name
+from usecases.exporting import with_reported_stage
 from usecases.finding.pages import FEW, MOST_AT_ONCE, Page, page
 from usecases.forms import FilterForm, RegisterForm, RepositoryFileForm
 from usecases.import_policies import may_import
@@ -36,9 +37,12 @@ def use_cases(request: HttpRequest) -> HttpResponse:
     views = _views(actor)
     view, query = asked_for(request.GET, views)
     found = page(actor, query, request.GET.get("before", "")[:MOST_CURSOR], PAGE)
+    if "reported" in query.shown:
+        with_reported_stage(found.rows)
     kept = {"view": view_key(view)} if views else {}
+    form = FilterForm(query)
     context = {
-        "form": FilterForm(query),
+        "form": form,
         "query": query,
         "rows": found.rows,
         "similar": found.similar,
@@ -54,6 +58,7 @@ def use_cases(request: HttpRequest) -> HttpResponse:
         "address": query.address(),
         "export_query": query.address().removeprefix("?"),
         "kinds": KINDS.values(),
+        "units": form.unit_choices,
         "most_at_once": MOST_AT_ONCE,
         "may_import": may_import(actor),
         "may_register": policies.may_register_use_case(actor),

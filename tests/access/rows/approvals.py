@@ -49,6 +49,7 @@ ROWS: list[Row] = [
     Row(name="home", method="GET", others=200),
     Row(name="keyset", method="GET", others=200, anonymous=200),
     get("releases", CASE),
+    get("export-releases", CASE),
     Row(name="approvals:releases", method="POST", kwargs=CASE, data={}, allowed=seen(422), anonymous=401),
     get("panel", CASE),
     get("component-releases", COMPONENT),

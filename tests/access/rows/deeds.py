@@ -74,6 +74,7 @@ LOOKS = [
     look("evidence:run", {**CASE, "pk": "@run"}, *SEERS),
     look("evidence:connector", {"pk": "@connector"}, *INSIDERS),
     look("evidence:connector", {"pk": "@file_connector"}, *INSIDERS),
+    look("evidence:export-runs", {"pk": "@connector"}, *INSIDERS),
     look("evidence:change-connector", {"pk": "@connector"}, *INSIDERS),
     look("evidence:connector-secret", {"pk": "@connector"}, *INSIDERS),
     look("evidence:mapping", {"pk": "@connector"}, *INSIDERS),

@@ -52,6 +52,7 @@ ROWS: list[Row] = [
     post("allowed-hosts", allowed=inside(422)),
     post("withdraw-host", NO_ID),
     page("connector", NO_ID),
+    page("export-runs", NO_ID),
     *(page(name, NO_ID) for name in ("change-connector", "connector-secret", "mapping")),
     *(
         post(name, NO_ID)

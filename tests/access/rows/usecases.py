@@ -94,6 +94,7 @@ IMPORTS: list[Row] = [
     of_import("usecases:import-words", 302),
     of_import("usecases:import-check", 302),
     of_import("usecases:import-apply", 302),
+    Row(name="usecases:import-undo", method="GET", kwargs=IMPORT, allowed=only((*IMPORTERS, "aud"), 200)),
     # Nothing was applied that could be undone.
     of_import("usecases:import-undo", 409),
     Row(name="usecases:export", method="GET", others=200),
@@ -112,7 +113,17 @@ ROWS: list[Row] = [
     *IMPORTS,
     *(
         Row(name=f"usecases:{name}", method="GET", others=200)
-        for name in ("list", "similar", "register", "data-sources", "new-data-source", "components", "new-component")
+        for name in (
+            "list",
+            "similar",
+            "register",
+            "data-sources",
+            "new-data-source",
+            "components",
+            "new-component",
+            "export-data-sources",
+            "export-components",
+        )
     ),
     sent("register-from-file", {}, only(("olivia", "arno"), 422), others=403),
     sent("new-component", {}, only(CATALOGUERS, 422), others=403),
@@ -134,6 +145,7 @@ ROWS: list[Row] = [
             "discussion",
             "mentionable",
             "history",
+            "export-history",
             "discovery",
             "data",
             "checklist",

@@ -1,6 +1,7 @@
 """Imports at each of their stages, made by the verbs themselves; the worker's part runs at once."""
 
 import io
+from functools import partial
 from typing import Any
 
 from tests.cast import Cast
@@ -30,8 +31,10 @@ def applied(cast: Cast, body: bytes | str = SMALL, by: str = "arno", **changes: 
     return gone_on(cast, checked(cast, body, by, **changes), request_apply, by)
 
 
-def undone(cast: Cast, register_import: RegisterImport, by: str = "arno") -> RegisterImport:
-    return gone_on(cast, register_import, request_undo, by)
+def undone(
+    cast: Cast, register_import: RegisterImport, by: str = "arno", *, edited_too: bool = False
+) -> RegisterImport:
+    return gone_on(cast, register_import, partial(request_undo, edited_too=edited_too), by)
 
 
 def gone_on(cast: Cast, register_import: RegisterImport, verb: Any, by: str = "arno") -> RegisterImport:
