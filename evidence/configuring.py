@@ -11,7 +11,7 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
 from evidence.choices import Dimension, Direction
-from evidence.connectors.addresses import Endpoint, host_key
+from evidence.connectors.addresses import Endpoint, Reach, host_key
 from evidence.connectors.base import ConfigField, DimensionMapping
 from evidence.connectors.formats.registry import TITLES
 from evidence.connectors.registry import connector as connector_of
@@ -136,14 +136,20 @@ def endpoint_of(url: str) -> Endpoint | None:
         return None
     if target.scheme not in DEFAULT_PORTS or not target.host or target.userinfo or target.query or target.fragment:
         return None
-    return host_key(target.host), target.port or DEFAULT_PORTS[target.scheme]
+    # As it goes over the wire: an international name in its ASCII form.
+    return host_key(target.raw_host.decode("ascii")), target.port or DEFAULT_PORTS[target.scheme]
 
 
-def origin_of(config: Mapping[str, Any]) -> tuple[str, Endpoint] | None:
-    """Scheme, host and port of a configuration: what a secret was entered for."""
-    url = str(config.get("base_url") or "")
-    endpoint = endpoint_of(url)
-    return (httpx.URL(url).scheme, endpoint) if endpoint else None
+def origins_of(kind: str, config: Mapping[str, Any]) -> tuple[tuple[str, Endpoint], ...]:
+    """Scheme, host and port of every address in a configuration, the first one first: what a secret was entered for."""
+    urls = [str(config.get(field.name) or "") for field in plain_fields(kind) if field.kind == "url"]
+    found = ((url, endpoint_of(url)) for url in urls)
+    return tuple((httpx.URL(url).scheme, endpoint) for url, endpoint in found if endpoint)
+
+
+def reach_of(kind: str, config: Mapping[str, Any]) -> Reach:
+    """The hosts a connector may call: those it is set up with, within what its kind allows."""
+    return Reach(frozenset(endpoint for _scheme, endpoint in origins_of(kind, config)), connector_of(kind).hosts)
 
 
 def checked_mapping(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from evidence import policies
 from evidence.choices import ConnectorKind, SyncState
-from evidence.configuring import checked_config, checked_mapping, checked_secrets, origin_of
+from evidence.configuring import checked_config, checked_mapping, checked_secrets, origins_of
 from evidence.connectors.addresses import check_open
 from evidence.connectors.errors import ConnectorError
 from evidence.models import AllowedHost, Connector, SyncRun
@@ -57,7 +57,7 @@ def create_connector(
     given = checked_secrets(kind, secrets or {})
     connector.secret = seal(connector.pk, given) if given else None
     connector.save()
-    data = {"kind": kind, "name": connector.name, "host": _host(connector.config)}
+    data = {"kind": kind, "name": connector.name, "host": _host(connector)}
     record(actor, "connector.created", connector, f"set up the connector {connector.name}.", data=data)
     return connector
 
@@ -94,7 +94,9 @@ def change_connector(
     changed = {key: value for key, value in wanted.items() if value != getattr(connector, key)}
     if not changed:
         return connector
-    moved = "config" in changed and origin_of(changed["config"]) != origin_of(connector.config)
+    moved = "config" in changed and origins_of(connector.kind, changed["config"]) != origins_of(
+        connector.kind, connector.config
+    )
     erased = moved and connector.secret is not None
     if changed.keys() & {"config", "dimension_mapping", "use_case_mapping"}:
         # What was left out before, or read another way, is found by reading from the beginning.
@@ -104,7 +106,7 @@ def change_connector(
     connector.save()
     told = ", ".join(_NOUNS[key] for key in changed if key in _NOUNS)
     lost = " Its host changed, so its secret was erased." if erased else ""
-    data = {"changed": sorted(changed), "host": _host(connector.config), "secret_erased": erased}
+    data = {"changed": sorted(changed), "host": _host(connector), "secret_erased": erased}
     record(actor, "connector.changed", connector, f"changed {told} of the connector {connector.name}.{lost}", data=data)
     return connector
 
@@ -248,6 +250,6 @@ def _checked_use_cases(
     return mapping
 
 
-def _host(config: Mapping[str, Any]) -> str:
-    origin = origin_of(config)
-    return f"{origin[1][0]}:{origin[1][1]}" if origin else ""
+def _host(connector: Connector) -> str:
+    origins = origins_of(connector.kind, connector.config)
+    return ", ".join(f"{host}:{port}" for _scheme, (host, port) in origins)

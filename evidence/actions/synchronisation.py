@@ -16,7 +16,7 @@ from evidence.actions import syncs
 from evidence.actions.ingestion import record_evaluation_run
 from evidence.actions.syncs import Lease, LeaseLost
 from evidence.actions.usage import Target, record_usage
-from evidence.configuring import mappings_of
+from evidence.configuring import mappings_of, reach_of
 from evidence.connectors.base import Batch, Session
 from evidence.connectors.errors import AuthError, ConnectorError, NetworkError, RateLimited, SchemaError
 from evidence.connectors.registry import connector as connector_of
@@ -120,7 +120,9 @@ def opened(connector: Connector, run: SyncRun | None = None, limits: Limits | No
         yield Session(**common, source=path_of(run.file_sha256) if run and kept else None, told=told_of(connector, run))
         return
     headers = connector_of(connector.kind).request_headers(connector.config, secrets)
-    with Transport(allowed_internal=allowed_endpoints(), headers=headers, limits=limits or Limits()) as http:
+    reach = reach_of(connector.kind, connector.config)
+    opening: dict[str, Any] = {"allowed_internal": allowed_endpoints(), "reach": reach, "headers": headers}
+    with Transport(**opening, limits=limits or Limits()) as http:
         yield Session(**common, http=http)
 
 

@@ -3,6 +3,7 @@
 import ipaddress
 import re
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Final
 
 from evidence.connectors.errors import NetworkError, Refused
@@ -66,6 +67,41 @@ _NUMERIC_LABEL: Final = re.compile(r"\d+|0x[0-9a-f]*", re.IGNORECASE)
 def host_key(host: str) -> str:
     """The form in which hosts are compared: lower case, no brackets, no final dot."""
     return host.strip("[]").rstrip(".").lower()
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """Which hosts one connector may call, beside what the guard judges of their addresses.
+
+    `endpoints` are the (host, port) pairs it is set up with: a link in an answer or a second address leads nowhere
+    else, so credentials cannot either. `vendor` are the patterns of a vendor's own hosts (`*.openai.azure.com`; the
+    star stands for one or more labels), empty for systems that anybody hosts; an address that a security officer
+    opened may stand in for the vendor's.
+    """
+
+    endpoints: frozenset[Endpoint]
+    vendor: tuple[str, ...] = ()
+
+    def check(self, host: str, port: int, *, internal: bool) -> None:
+        """Raises Refused for any other host."""
+        key = host_key(host)
+        if (key, port) not in self.endpoints:
+            raise _refused(
+                f"{key} with port {port} is none of the addresses this connector is set up with.",
+                "If it is meant, enter it in the connector's settings; otherwise the source sends us elsewhere.",
+            )
+        if self.vendor and not internal and not any(_matches(key, pattern) for pattern in self.vendor):
+            raise _refused(
+                f"{key} is not one of this vendor's own addresses: {', '.join(self.vendor)}.",
+                f"Enter one of those, or ask a security officer to add {key} with port {port} to the internal "
+                "addresses.",
+            )
+
+
+def _matches(host: str, pattern: str) -> bool:
+    if pattern.startswith("*."):
+        return host.endswith(pattern[1:]) and len(host) > len(pattern) - 1
+    return host == pattern
 
 
 def check_host(host: str) -> None:

@@ -11,6 +11,7 @@ import httpx
 from evidence.connectors.errors import AuthError, ConnectorError, NetworkError, RateLimited, Refused, SchemaError
 
 LONGEST_QUOTE: Final = 300
+MILLISECONDS: Final = frozenset({"retry-after-ms", "x-ms-retry-after-ms"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +59,19 @@ class Reply:
         except (ValueError, RecursionError):
             found = None
         if isinstance(found, dict):
-            words = found.get("message") or found.get("detail") or found.get("error") or ""
-            text = words if isinstance(words, str) else json.dumps(words)
+            text = _words(found)
         if text.startswith("<"):
             return ""
         return " ".join(text.split())[:LONGEST_QUOTE]
+
+
+def _words(found: dict[str, Any]) -> str:
+    for key in ("message", "Message", "detail", "error_description", "error"):
+        words = found.get(key)
+        if words:
+            inner = words.get("message") if isinstance(words, dict) else None
+            return inner if isinstance(inner, str) else words if isinstance(words, str) else json.dumps(words)
+    return ""
 
 
 def check_status(reply: Reply) -> None:
@@ -94,8 +103,22 @@ def _error(reply: Reply) -> ConnectorError:
 
 
 def retry_after_seconds(reply: Reply) -> float | None:
-    """What `Retry-After` asks for, in seconds (a number or a date); None when it says nothing readable."""
-    value = reply.headers.get("retry-after", "").strip()
+    """What the reply asks to wait, in seconds; None when it says nothing readable.
+
+    `Retry-After` is a number or a date. Vendors have more of the kind, one per quota that ran out; the longest counts:
+    Azure's `x-ms-ratelimit-…-retry-after` in seconds, `retry-after-ms` and `x-ms-retry-after-ms` in milliseconds.
+    """
+    asked = []
+    for name, value in reply.headers.items():
+        if name == "retry-after" or (name.startswith("x-ms-ratelimit-") and name.endswith("-retry-after")):
+            asked.append(_seconds(value))
+        elif name in MILLISECONDS and (found := _seconds(value)) is not None:
+            asked.append(found / 1000)
+    return max((each for each in asked if each is not None), default=None)
+
+
+def _seconds(value: str) -> float | None:
+    value = value.strip()
     if value.isascii() and value.isdigit() and len(value) <= 9:
         return float(value)
     try:

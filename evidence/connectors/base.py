@@ -140,11 +140,24 @@ class Session:
 
     def base_url(self) -> str:
         """The configured address without a final slash; Refused when it is missing or carries a query."""
-        base = str(self.config.get("base_url") or "").strip().rstrip("/")
+        return self.url("base_url", "The base address")
+
+    def url(self, name: str, words: str, default: str = "") -> str:
+        """A configured address like `base_url`; `words` name it in the refusal."""
+        base = str(self.config.get(name) or default).strip().rstrip("/")
         if not base or any(mark in base for mark in "?#"):
             mend = "Enter scheme, host and path only."
-            raise Refused("The base address is missing or not plain.", mend=mend, stage="address")
+            raise Refused(f"{words} is missing or not plain.", mend=mend, stage="address")
         return base
+
+    def text(self, name: str, default: str = "") -> str:
+        """A configured text, stripped."""
+        return str(self.config.get(name) or default).strip()
+
+    def number(self, name: str, default: int) -> int:
+        """A configured whole number; the default only where nothing is set, so that 0 counts."""
+        value = self.config.get(name)
+        return default if value is None or value == "" else int(value)
 
     def entries(self, name: str) -> list[str]:
         """The texts of a configured list; empty when it is not set."""
@@ -165,6 +178,8 @@ class Connector(Protocol):
     summary: ClassVar[str]
     proof: ClassVar[Proof]
     reads_scores: ClassVar[bool]
+    # Patterns of the vendor's own hosts, the only ones called beside opened internal ones; empty where anybody hosts.
+    hosts: ClassVar[tuple[str, ...]]
     config_schema: ClassVar[tuple[ConfigField, ...]]
 
     def request_headers(self, config: Mapping[str, Any], secrets: Mapping[str, str]) -> dict[str, str]:

@@ -37,6 +37,7 @@ class EvaluationFileConnector:
         "Every format is tested on a file that its tool wrote or on its specification; the how-to says which.",
     )
     reads_scores: ClassVar[bool] = True
+    hosts: ClassVar[tuple[str, ...]] = ()
     config_schema: ClassVar[tuple[ConfigField, ...]] = (
         ConfigField(
             "item_column", "Item column", "For tables: the column that names the item, the same from run to run."

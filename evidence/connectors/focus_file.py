@@ -59,6 +59,7 @@ class FocusFileConnector:
     summary: ClassVar[str] = "Billed and effective cost by day, from a FOCUS export that somebody uploads."
     proof: ClassVar[Proof] = Proof("specification", "FOCUS 1.0 to 1.2; tried on published sample charges.")
     reads_scores: ClassVar[bool] = False
+    hosts: ClassVar[tuple[str, ...]] = ()
     config_schema: ClassVar[tuple[ConfigField, ...]] = (
         ConfigField("tag_key", "Use-case tag", "The tag that names the use case.", default="use_case"),
         ConfigField("team_tag", "Team tag", "The tag that names the team.", default="team"),

@@ -55,6 +55,7 @@ class LangfuseConnector:
         "specification", "The published interface definitions of versions 3 and 4; not yet read from a running server."
     )
     reads_scores: ClassVar[bool] = True
+    hosts: ClassVar[tuple[str, ...]] = ()
     config_schema: ClassVar[tuple[ConfigField, ...]] = (
         ConfigField(
             "base_url", "Address", "Where Langfuse answers, such as https://cloud.langfuse.com.", True, kind="url"

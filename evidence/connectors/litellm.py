@@ -116,6 +116,7 @@ class LitellmConnector:
         "run", "Answers of LiteLLM 1.106.2's own endpoint code on PostgreSQL; the callback from a running proxy."
     )
     reads_scores: ClassVar[bool] = False
+    hosts: ClassVar[tuple[str, ...]] = ()
     config_schema: ClassVar[tuple[ConfigField, ...]] = (
         ConfigField(
             "base_url", "Address", "Where the proxy answers, such as https://litellm.example.org.", True, kind="url"

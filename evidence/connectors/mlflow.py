@@ -122,6 +122,7 @@ class MlflowConnector:
     summary: ClassVar[str] = "Evaluation runs with the judgement of every case, read over the network."
     proof: ClassVar[Proof] = Proof("run", "Read from a real MLflow 3.17.2 server.")
     reads_scores: ClassVar[bool] = True
+    hosts: ClassVar[tuple[str, ...]] = ()
     config_schema: ClassVar[tuple[ConfigField, ...]] = (
         ConfigField(
             "base_url", "Address", "Where MLflow answers, such as https://mlflow.example.org.", True, kind="url"

@@ -115,6 +115,7 @@ class PhoenixConnector:
     summary: ClassVar[str] = "Experiments with the annotations of every case, and model calls of projects, by day."
     proof: ClassVar[Proof] = Proof("run", "Read from a real Phoenix 20.26.1 server.")
     reads_scores: ClassVar[bool] = True
+    hosts: ClassVar[tuple[str, ...]] = ()
     config_schema: ClassVar[tuple[ConfigField, ...]] = (
         ConfigField(
             "base_url", "Address", "Where Phoenix answers, such as https://phoenix.example.org.", True, kind="url"

@@ -56,6 +56,20 @@ class Progress:
             yield day
             day += timedelta(days=1)
 
+    def days_new_first(self, now: datetime, lookback: timedelta, first: int) -> Iterator[date]:
+        """The same days, those never read before the others: a source that allows few calls is not read in vain.
+
+        New days come oldest first, so that the cursor tells the truth; then those that may have been restated, newest
+        first.
+        """
+        known = self.usage
+        days = list(self.days(now, lookback, first))
+        if known is None:
+            yield from days
+            return
+        yield from (day for day in days if day > known)
+        yield from (day for day in reversed(days) if day <= known)
+
 
 def bounds(day: date) -> tuple[datetime, datetime]:
     """The first moment of a day (UTC) and that of the next one."""
@@ -63,6 +77,6 @@ def bounds(day: date) -> tuple[datetime, datetime]:
     return start, start + timedelta(days=1)
 
 
-def finality_of(day: date, now: datetime) -> Finality:
+def finality_of(day: date, now: datetime, settle: timedelta = SETTLE) -> Finality:
     """Final once the day has been over long enough for what comes late."""
-    return "final" if bounds(day)[1] + SETTLE <= now else "provisional"
+    return "final" if bounds(day)[1] + settle <= now else "provisional"

@@ -11,7 +11,7 @@ from typing import Any, Final, Self
 
 import httpx
 
-from evidence.connectors.addresses import Endpoint, Resolver, check_host, host_key
+from evidence.connectors.addresses import Endpoint, Reach, Resolver, check_host, host_key
 from evidence.connectors.answers import Reply, check_status, retry_after_seconds
 from evidence.connectors.errors import RateLimited, Refused, SchemaError
 from evidence.connectors.guard import (
@@ -27,6 +27,8 @@ from evidence.connectors.inflate import Inflater
 DEFAULT_PORTS: Final = {"https": 443, "http": 80}
 PUBLIC_PORTS: Final = frozenset({443, 8443})
 BUSY: Final = frozenset({429, 502, 503, 504})
+Params = Mapping[str, Any]
+Judge = Callable[[Reply], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,17 +51,30 @@ class Patience:
     jitter: Callable[[], float] = field(default=lambda: random.uniform(0.5, 1.0))  # noqa: S311 (spreads load, no secret)
 
 
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What one call carries: a query and at most one of JSON, form and raw content; `headers` go with it alone."""
+
+    params: Params | None = None
+    json: object = None
+    form: Mapping[str, str] | None = field(default=None, repr=False)
+    content: bytes | None = field(default=None, repr=False)
+    headers: Mapping[str, str] | None = field(default=None, repr=False)
+
+
 class Transport:
     """HTTP to one source, for one sync and one thread.
 
-    `allowed_internal` lists the (host, port) pairs that may be internal addresses and plain http. `headers` go with
-    every call (credentials) and never appear in an error. A context manager; every method raises a ConnectorError.
+    `allowed_internal` lists the (host, port) pairs that may be internal addresses and plain http. `reach` says which
+    hosts this connector calls at all (None: whatever it is asked to). `headers` go with every call (credentials) and
+    never appear in an error. A context manager; every method raises a ConnectorError.
     """
 
     def __init__(
         self,
         *,
         allowed_internal: frozenset[Endpoint] = frozenset(),
+        reach: Reach | None = None,
         headers: Mapping[str, str] | None = None,
         resolver: Resolver = system_resolver,
         limits: Limits = Limits(),
@@ -67,6 +82,7 @@ class Transport:
         ca_bundle: Path | None = None,
     ) -> None:
         self._limits = limits
+        self._reach = reach
         self._patience = patience
         self._deadline = Deadline()
         self._backend = GuardedBackend(allowed_internal=allowed_internal, resolver=resolver, deadline=self._deadline)
@@ -89,22 +105,34 @@ class Transport:
     def close(self) -> None:
         self._client.close()
 
-    def get(self, url: str, *, params: Mapping[str, Any] | None = None) -> Reply:
-        return self.request("GET", url, params=params)
+    def get(
+        self,
+        url: str,
+        *,
+        params: Params | None = None,
+        headers: Mapping[str, str] | None = None,
+        judge: Judge = check_status,
+    ) -> Reply:
+        return self.request("GET", url, Sent(params=params, headers=headers), judge)
 
-    def post(self, url: str, *, json: object) -> Reply:
-        return self.request("POST", url, json=json)
+    def post(
+        self, url: str, *, json: object, headers: Mapping[str, str] | None = None, judge: Judge = check_status
+    ) -> Reply:
+        return self.request("POST", url, Sent(json=json, headers=headers), judge)
 
-    def request(self, method: str, url: str, *, params: Mapping[str, Any] | None = None, json: object = None) -> Reply:
-        """One call, repeated while the source is busy (all our calls read, so repeating is harmless)."""
+    def request(self, method: str, url: str, sent: "Sent", judge: Judge = check_status) -> Reply:
+        """One call, repeated while the source is busy (all our calls read, so repeating is harmless).
+
+        `judge` raises the ConnectorError that fits a reply, for sources that say more than their status does.
+        """
         target = self.checked_url(url)
         self._deadline.start(self._limits.total)
         for attempt in range(1, self._limits.attempts + 1):
-            reply = self._once(method, target, params=params, json=json)
+            reply = self._once(method, target, sent)
             if reply.status not in BUSY or attempt == self._limits.attempts:
                 break
             self._wait(reply, attempt)
-        check_status(reply)
+        judge(reply)
         return reply
 
     def checked_url(self, url: str) -> httpx.URL:
@@ -122,6 +150,8 @@ class Transport:
             raise _bad_address("The address contains a name or password.", "Enter them in their own fields.")
         check_host(host)
         self._check_port(target)
+        if self._reach is not None:
+            self._reach.check(host, _port(target), internal=self._backend.is_internal(host, _port(target)))
         return target
 
     def addresses(self, url: str) -> list[str]:
@@ -140,8 +170,16 @@ class Transport:
         if port not in PUBLIC_PORTS:
             raise _bad_address(f"Port {port} is not open to connectors.", mend)
 
-    def _once(self, method: str, target: httpx.URL, *, params: Mapping[str, Any] | None, json: object) -> Reply:
-        request = self._client.build_request(method, target, params=params, json=json)
+    def _once(self, method: str, target: httpx.URL, sent: "Sent") -> Reply:
+        request = self._client.build_request(
+            method,
+            target,
+            params=sent.params,
+            json=sent.json,
+            data=sent.form,
+            content=sent.content,
+            headers=sent.headers,
+        )
         try:
             response = self._client.send(request, stream=True)
         except httpx.HTTPError as error:
