@@ -60,6 +60,7 @@ def reading_of(row: dict[str, Any]) -> UsageReading:
         version_digest=row.get("version", "").removeprefix("sha256:"),
         billed_cost=row.get("billed_cost"),
         effective_cost=row.get("effective_cost"),
+        list_cost=row.get("list_cost"),
         cost_basis=row["cost_basis"],
         finality=row["finality"],
         **counts,
