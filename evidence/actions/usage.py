@@ -122,24 +122,26 @@ def record_usage(
         for row in found.rows.values():
             copy.write_row([getattr(row, name) for name in _COLUMNS])
     days = [row.day for row in found.rows.values()]
-    return settle(actor, source, found.targets, days, covers, found.rejected)
+    span = (min(days), max(days)) if days else None
+    return settle(actor, source, found.targets, span, len(days), covers, found.rejected)
 
 
 def settle(
     actor: Actor,
     source: str,
     targets: Mapping[uuid.UUID, UseCase],
-    days: list[date],
+    days: tuple[date, date] | None,
+    rows: int,
     covers: tuple[date, date] | None,
     rejected: Iterable[Reject],
 ) -> UsageCounts:
-    """Merge the staged rows (one for each of `days`) into the ledger, and tell what became of them."""
+    """Merge so many staged rows, on `days` (first and last), into the ledger, and tell what became of them."""
     concerned = _lock(targets, source, covers)
-    merged = ledger.merge(source, (min(days), max(days)) if days else None, covers, len(days))
+    merged = ledger.merge(source, days, covers, rows)
     _tell(actor, source, concerned, merged)
     _know(actor, [targets[pk] for pk in sorted(targets) if merged.created[pk] or merged.changed[pk]])
     new, restated = merged.created.total(), merged.changed.total()
-    unchanged = len(days) - new - restated
+    unchanged = rows - new - restated
     return UsageCounts(new, restated, unchanged, merged.removed.total(), tuple(rejected))
 
 
@@ -206,7 +208,7 @@ def _row(reading: UsageReading, target: Target, source: str) -> _Row:
 
 
 def require_possible(reading: UsageReading) -> None:
-    """Raises ValidationError for counts that cannot be; what is not known contradicts nothing."""
+    """Raises ValidationError for figures that cannot be; what is not known contradicts nothing."""
     counts = (
         reading.requests, reading.failed_requests, reading.input_tokens, reading.cached_input_tokens,
         reading.output_tokens, reading.successful_outcomes,
@@ -219,6 +221,7 @@ def require_possible(reading: UsageReading) -> None:
         raise ValidationError(
             _("There are more cached input tokens than input tokens; input tokens include cached ones.")
         )
+    _currency(reading)
 
 
 def _exceeds(part: int | None, whole: int | None) -> bool:
