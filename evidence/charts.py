@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 
 from evidence.choices import Dimension
 from evidence.models import EvaluationDimension
-from evidence.querysets import DailyUse
+from evidence.querysets import DailyUse, known_sum
 from portal.charts import Marker, Series, daily_cost_and_tokens, scores_over_time
 from usecases.models import Fact, UseCase
 
@@ -65,7 +65,7 @@ class CostDays:
     currency: str
     days: list[date]
     cost: list[Decimal | None]
-    tokens: list[int]
+    tokens: list[int | None]
 
 
 def cost_days(use: list[DailyUse], currency: str = "") -> CostDays:
@@ -74,9 +74,9 @@ def cost_days(use: list[DailyUse], currency: str = "") -> CostDays:
     chosen = currency if currency in currencies else next(iter(currencies), "")
     days = sorted({row.day for row in use})
     cost: dict[date, Decimal] = {}
-    tokens: dict[date, int] = {}
+    tokens: dict[date, int | None] = {}
     for row in use:
-        tokens[row.day] = tokens.get(row.day, 0) + row.tokens
+        tokens[row.day] = known_sum([tokens.get(row.day), row.tokens])
         if row.cost is not None and row.currency == chosen:
             cost[row.day] = cost.get(row.day, Decimal(0)) + row.cost
     return CostDays(chosen, days, [cost.get(day) for day in days], [tokens[day] for day in days])

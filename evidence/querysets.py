@@ -6,12 +6,20 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 
-from django.db.models import Count, F, Prefetch, QuerySet, Sum
-from django.db.models.functions import Coalesce
+from django.db.models import Count, Prefetch, QuerySet, Sum
+from django.db.models.functions import Greatest
 from django.http import Http404
 from django.utils import timezone
 
-from evidence.models import Connector, EvaluationDimension, EvaluationRun, EvaluationScore, SyncRun, UsageRecord
+from evidence.models import (
+    Connector,
+    EvaluationDimension,
+    EvaluationRun,
+    EvaluationScore,
+    SyncRun,
+    UsageDay,
+    UsageRecord,
+)
 from portal.actors import Actor
 from usecases.models import SystemVersion, UseCase
 
@@ -88,29 +96,50 @@ def score_series(use_case: UseCase, most: int = 600) -> list[EvaluationDimension
 
 @dataclass(frozen=True, slots=True)
 class DailyUse:
-    """One day of one currency ("" where no cost is known); None means not known, never zero."""
+    """One day of one currency ("" where no cost is known); None means not reported, never zero.
+
+    A figure is the sum of what was reported; `without_…` counts the rows that do not report it.
+    """
 
     day: date
     currency: str
     cost: Decimal | None
-    tokens: int
-    requests: int
-    failed_requests: int
+    tokens: int | None
+    requests: int | None
+    failed_requests: int | None
     outcomes: int | None
+    list_cost: Decimal | None = None
+    billed_cost: Decimal | None = None
+    effective_cost: Decimal | None = None
+    rows: int = 0
+    provisional_rows: int = 0
+    allocated_rows: int = 0
+    without_cost: int = 0
+    without_tokens: int = 0
+    without_requests: int = 0
 
 
 def daily_use(use_case: UseCase, days: int = 90) -> list[DailyUse]:
-    """Effective cost (billed where that is all there is), tokens and requests per day and currency, oldest first."""
+    """Effective cost (billed where that is all there is), tokens and requests per day and currency, oldest first.
+
+    Read from the daily sums alone: raw rows may be many, or gone.
+    """
     since = timezone.now().date() - timedelta(days=days)
+    names = ("list_cost", "billed_cost", "effective_cost", "rows", "provisional_rows", "allocated_rows")
     rows = (
-        UsageRecord.objects.filter(use_case=use_case, day__gt=since)
+        UsageDay.objects.filter(use_case=use_case, day__gt=since)
         .values("day", "currency")
         .annotate(
-            cost=Sum(Coalesce("effective_cost", "billed_cost")),
-            tokens=Sum(F("input_tokens") + F("output_tokens")),
+            all_cost=Sum("cost"),
+            inputs=Sum("input_tokens"),
+            outputs=Sum("output_tokens"),
             all_requests=Sum("requests"),
             failed=Sum("failed_requests"),
             outcomes=Sum("successful_outcomes"),
+            without_cost=Sum("cost_unknown"),
+            without_tokens=Sum(Greatest("input_tokens_unknown", "output_tokens_unknown")),
+            without_requests=Sum("requests_unknown"),
+            **{f"sum_{name}": Sum(name) for name in names},
         )
         .order_by("day", "currency")
     )
@@ -118,14 +147,28 @@ def daily_use(use_case: UseCase, days: int = 90) -> list[DailyUse]:
         DailyUse(
             day=row["day"],
             currency=row["currency"],
-            cost=row["cost"],
-            tokens=int(row["tokens"]),
-            requests=int(row["all_requests"]),
-            failed_requests=int(row["failed"]),
-            outcomes=None if row["outcomes"] is None else int(row["outcomes"]),
+            cost=row["all_cost"],
+            tokens=known_sum([_whole(row["inputs"]), _whole(row["outputs"])]),
+            requests=_whole(row["all_requests"]),
+            failed_requests=_whole(row["failed"]),
+            outcomes=_whole(row["outcomes"]),
+            without_cost=row["without_cost"],
+            without_tokens=row["without_tokens"],
+            without_requests=row["without_requests"],
+            **{name: row[f"sum_{name}"] for name in names},
         )
         for row in rows
     ]
+
+
+def _whole(number: Decimal | None) -> int | None:
+    return None if number is None else int(number)
+
+
+def known_sum(numbers: Iterable[int | None]) -> int | None:
+    """The sum of what is known; None when nothing is."""
+    known = [number for number in numbers if number is not None]
+    return sum(known) if known else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,12 +191,11 @@ def cost_totals(use: Iterable[DailyUse]) -> list[CostTotal]:
     the cost when it is in one currency only.
     """
     rows = list(use)
-    known = [row.outcomes for row in rows if row.outcomes is not None]
     costs: dict[str, Decimal] = {}
     for row in rows:
         if row.cost is not None:
             costs[row.currency] = costs.get(row.currency, Decimal(0)) + row.cost
-    outcomes = sum(known) if known and len(costs) == 1 else None
+    outcomes = known_sum(row.outcomes for row in rows) if len(costs) == 1 else None
     return [CostTotal(currency, cost, outcomes) for currency, cost in sorted(costs.items())]
 
 

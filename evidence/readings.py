@@ -126,6 +126,7 @@ class UsageReading:
     cost_basis: CostBasis
     finality: Finality
     successful_outcomes: int | None = None
+    list_cost: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ import uuid
 
 from celery import shared_task
 
-from evidence.actions import synchronisation, syncs
+from evidence.actions import months, sums, synchronisation, syncs
 
 
 @shared_task(name="evidence.run_sync", soft_time_limit=1500, time_limit=1560)
@@ -22,3 +22,15 @@ def start_due_syncs() -> None:
 @shared_task(name="evidence.reap_sync_runs")
 def reap_sync_runs() -> None:
     syncs.reap()
+
+
+@shared_task(name="evidence.keep_usage_months")
+def keep_usage_months() -> None:
+    months.make_months_ahead()
+    months.drop_old_months()
+
+
+@shared_task(name="evidence.check_usage_sums", soft_time_limit=1500, time_limit=1560)
+def check_usage_sums() -> None:
+    """Reports only: a difference is a fault that somebody should look at before it is mended."""
+    sums.check_sums()

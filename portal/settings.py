@@ -179,12 +179,19 @@ CELERY_BEAT_SCHEDULE = {
     "prune": {"task": "portal.prune", "schedule": 3600.0, "options": {"expires": 3500}},
     "connector-schedule": {"task": "evidence.start_due_syncs", "schedule": 15.0, "options": {"expires": 14}},
     "reap-sync-runs": {"task": "evidence.reap_sync_runs", "schedule": 15.0, "options": {"expires": 14}},
+    "usage-months": {"task": "evidence.keep_usage_months", "schedule": 3600.0, "options": {"expires": 3500}},
+    "usage-sums": {"task": "evidence.check_usage_sums", "schedule": 86400.0, "options": {"expires": 86000}},
     "watch-retirements": {"task": "approvals.watch_retirements", "schedule": 3600.0, "options": {"expires": 3500}},
     # Reading computes what has lapsed; this warns people ahead and lets facts follow.
     "data-approvals": {"task": "usecases.follow_data_approvals", "schedule": 3600.0, "options": {"expires": 3500}},
     "ring-imports": {"task": "usecases.ring_imports", "schedule": 15.0, "options": {"expires": 14}},
     "sweep-stale-gates": {"task": "approvals.sweep_stale_gates", "schedule": 60.0, "options": {"expires": 55}},
 }
+
+# How many whole months of raw daily usage are kept before the current one; 0 keeps them for ever. Sums always stay.
+USAGE_KEPT_MONTHS = number("USAGE_KEPT_MONTHS", 0)
+if USAGE_KEPT_MONTHS < 0:
+    stop("USAGE_KEPT_MONTHS is negative: give a number of months, or 0 to keep all.")
 
 # --- People and sign-in ---------------------------------------------------------------------------------------------
 

@@ -122,7 +122,8 @@ def _count(actor: Actor, source: str, resolve: Resolve, fresh: list[_Known], now
         key = (each.target.use_case.pk, version, day, *_rest(place))
         reading, figures = sums.get(key, (reading_of(day, place, Figures(), now), Figures()))
         sums[key] = (reading, figures.plus(each.call.figures))
-    for row in UsageRecord.objects.filter(source=source, day__in={key[2] for key in sums}):
+    days, use_cases = {key[2] for key in sums}, {key[0] for key in sums}
+    for row in UsageRecord.objects.filter(source=source, day__in=days, use_case__in=use_cases):
         rest = (row.environment, row.team, row.provider, row.model, row.operation)
         key = (row.use_case_id, row.system_version_id, row.day, *rest)
         if key in sums:
@@ -152,11 +153,11 @@ def _rest(place: Place) -> tuple[str, ...]:
 def _before(row: UsageRecord) -> Figures:
     cost = row.effective_cost
     return Figures(
-        row.requests,
-        row.failed_requests,
-        row.input_tokens,
-        row.cached_input_tokens,
-        row.output_tokens,
+        row.requests or 0,
+        row.failed_requests or 0,
+        row.input_tokens or 0,
+        row.cached_input_tokens or 0,
+        row.output_tokens or 0,
         *([] if cost is None else [cost]),
     )
 

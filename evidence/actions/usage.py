@@ -1,9 +1,8 @@
-"""Recording daily usage and cost: one staged upsert, restated rows replace exactly their key."""
+"""Recording daily usage and cost: one staged merge, restated rows replace exactly their key, sums follow at once."""
 
 import uuid
-from collections import Counter
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, fields, replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, fields, replace
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -13,6 +12,8 @@ from django.db import connection, transaction
 from django.utils.translation import gettext as _
 
 from evidence import policies
+from evidence.actions import ledger
+from evidence.actions.months import Calendar
 from evidence.actions.words import line
 from evidence.choices import CostBasis
 from evidence.counting import PLACES
@@ -20,10 +21,10 @@ from evidence.models import UsageRecord
 from evidence.readings import Reject, UsageReading
 from portal.access import require
 from portal.actors import Actor
-from portal.audit import record
+from portal.audit import Telling, record_many
 from usecases.actions.facts import record_fact
 from usecases.choices import Environment, FactSource
-from usecases.models import SystemVersion, UseCase
+from usecases.models import Fact, SystemVersion, UseCase
 
 LARGEST_COUNT = 2**63 - 1
 LARGEST_COST = Decimal(10) ** 11
@@ -55,21 +56,22 @@ class _Row:
     """One row of the table in the order of its columns; the key first."""
 
     use_case_id: uuid.UUID
-    system_version_id: uuid.UUID | None
-    source: str
     day: date
+    source: str
+    system_version_id: uuid.UUID | None
     environment: str
     team: str
     provider: str
     model: str
     operation: str
     currency: str
-    requests: int
-    failed_requests: int
-    input_tokens: int
-    cached_input_tokens: int
-    output_tokens: int
+    requests: int | None
+    failed_requests: int | None
+    input_tokens: int | None
+    cached_input_tokens: int | None
+    output_tokens: int | None
     successful_outcomes: int | None
+    list_cost: Decimal | None
     billed_cost: Decimal | None
     effective_cost: Decimal | None
     cost_basis: str
@@ -77,19 +79,25 @@ class _Row:
 
     @property
     def key(self) -> tuple[object, ...]:
-        return tuple(getattr(self, name) for name in _KEY)
+        return tuple(getattr(self, name) for name in ledger.KEY)
 
     def plus(self, other: "_Row") -> "_Row":
-        """Two of the source's keys that mean one of ours: their figures add up; unknown stays unknown."""
-        summed = {name: _sum(getattr(self, name), getattr(other, name)) for name in _SUMMED}
+        """Two of the source's keys that mean one of ours: what is known of their figures adds up."""
+        summed = {name: _sum(getattr(self, name), getattr(other, name)) for name in ledger.FIGURES}
         finality = "provisional" if "provisional" in (self.finality, other.finality) else self.finality
         return replace(self, **summed, finality=finality)
 
 
-_COLUMNS = tuple(field.name for field in fields(_Row))
-_KEY = _COLUMNS[:10]
-_SUMMED = _COLUMNS[10:18]
-_VALUES = _COLUMNS[10:]
+@dataclass(slots=True)
+class _Delivery:
+    """What is to be stored: rows by key, the use cases they are about, and what was left out."""
+
+    rows: dict[tuple[object, ...], _Row] = field(default_factory=dict)
+    targets: dict[uuid.UUID, UseCase] = field(default_factory=dict)
+    rejected: list[Reject] = field(default_factory=list)
+
+
+_COLUMNS = tuple(each.name for each in fields(_Row))
 
 
 @transaction.atomic
@@ -107,62 +115,72 @@ def record_usage(
     cannot be stored is rejected with its position, counted from 1, and a reason; the rest is stored. Raises Refused
     when the actor may not bring evidence of one of the use cases.
     """
-    rows, targets, rejected = _rows(actor, readings, source, resolve)
-    if not rows and covers is None:
-        return UsageCounts(rejected=tuple(rejected))
-    # In the order of their keys, so that two writers never wait for each other.
-    for use_case in sorted(targets.values(), key=lambda each: each.pk):
-        UseCase.objects.lock(use_case)
-    _stage(rows.values())
-    removed = _remove_others(source, covers) if covers else Counter()
-    created, changed = _upsert()
-    missing = UseCase.objects.in_bulk([pk for pk in removed if pk not in targets])
-    for pk, use_case in sorted((targets | missing).items()):
-        _tell(actor, use_case, source, created[pk], changed[pk], removed[pk])
-    for pk, use_case in targets.items():
-        if created[pk] or changed[pk]:
-            _know(actor, use_case)
-    new, restated = sum(created.values()), sum(changed.values())
-    return UsageCounts(new, restated, len(rows) - new - restated, sum(removed.values()), tuple(rejected))
+    found = _delivered(actor, readings, source, resolve)
+    if not found.rows and covers is None:
+        return UsageCounts(rejected=tuple(found.rejected))
+    with ledger.staging(_COLUMNS) as copy:
+        for row in found.rows.values():
+            copy.write_row([getattr(row, name) for name in _COLUMNS])
+    days = [row.day for row in found.rows.values()]
+    span = (min(days), max(days)) if days else None
+    return settle(actor, source, found.targets, span, len(days), covers, found.rejected)
 
 
-def _rows(
-    actor: Actor, readings: Iterable[UsageReading], source: str, resolve: Resolve
-) -> tuple[dict[tuple[object, ...], _Row], dict[uuid.UUID, UseCase], list[Reject]]:
-    rows: dict[tuple[object, ...], _Row] = {}
-    targets: dict[uuid.UUID, UseCase] = {}
-    rejected: list[Reject] = []
+def settle(
+    actor: Actor,
+    source: str,
+    targets: Mapping[uuid.UUID, UseCase],
+    days: tuple[date, date] | None,
+    rows: int,
+    covers: tuple[date, date] | None,
+    rejected: Iterable[Reject],
+) -> UsageCounts:
+    """Merge so many staged rows, on `days` (first and last), into the ledger, and tell what became of them."""
+    concerned = _lock(targets, source, covers)
+    merged = ledger.merge(source, days, covers, rows)
+    _tell(actor, source, concerned, merged)
+    _know(actor, [targets[pk] for pk in sorted(targets) if merged.created[pk] or merged.changed[pk]])
+    new, restated = merged.created.total(), merged.changed.total()
+    unchanged = rows - new - restated
+    return UsageCounts(new, restated, unchanged, merged.removed.total(), tuple(rejected))
+
+
+def _lock(
+    targets: Mapping[uuid.UUID, UseCase], source: str, covers: tuple[date, date] | None
+) -> dict[uuid.UUID, UseCase]:
+    """The use cases of the rows and those that may lose some, locked in the order of their keys: nobody waits twice."""
+    wanted = set(targets)
+    if covers:
+        lost = UsageRecord.objects.filter(source=source, day__range=covers)
+        wanted |= set(lost.values_list("use_case_id", flat=True).distinct())
+    locked = UseCase.objects.select_for_update(of=("self",)).filter(pk__in=wanted).order_by("pk")
+    return {use_case.pk: use_case for use_case in locked}
+
+
+def _delivered(actor: Actor, readings: Iterable[UsageReading], source: str, resolve: Resolve) -> _Delivery:
+    found, calendar = _Delivery(), Calendar()
     seen: dict[tuple[object, ...], int] = {}
     for number, reading in enumerate(readings, 1):
         try:
             target = resolve(reading)
             row = _row(reading, target, source)
+            calendar.require_open(row.day)
             theirs = (reading.use_case_key, reading.version_digest, *row.key)
             if theirs in seen:
                 raise ValidationError(_("The same key stands in row %(row)s already.") % {"row": seen[theirs]})
         except ValidationError as error:
-            rejected.append(Reject(str(number), " ".join(error.messages)))
+            found.rejected.append(Reject(str(number), " ".join(error.messages)))
             continue
-        if target.use_case.pk not in targets:
+        if target.use_case.pk not in found.targets:
             require(policies.may_push_evidence(actor, target.use_case))
-            targets[target.use_case.pk] = target.use_case
+            found.targets[target.use_case.pk] = target.use_case
         seen[theirs] = number
-        rows[row.key] = rows[row.key].plus(row) if row.key in rows else row
-    return rows, targets, rejected
+        found.rows[row.key] = found.rows[row.key].plus(row) if row.key in found.rows else row
+    return found
 
 
 def _row(reading: UsageReading, target: Target, source: str) -> _Row:
-    requests, failed = reading.requests or 0, reading.failed_requests or 0
-    inputs, cached, outputs = reading.input_tokens or 0, reading.cached_input_tokens or 0, reading.output_tokens or 0
-    numbers = (requests, failed, inputs, cached, outputs, reading.successful_outcomes or 0)
-    if not all(0 <= number <= LARGEST_COUNT for number in numbers):
-        raise ValidationError(_("A count is negative or too large."))
-    if failed > requests:
-        raise ValidationError(_("There are more failed requests than requests."))
-    if cached > inputs:
-        raise ValidationError(
-            _("There are more cached input tokens than input tokens; input tokens include cached ones.")
-        )
+    require_possible(reading)
     basis = "billed" if reading.cost_basis == "effective" else reading.cost_basis
     return _Row(
         use_case_id=target.use_case.pk,
@@ -175,12 +193,13 @@ def _row(reading: UsageReading, target: Target, source: str) -> _Row:
         model=line(reading.model, 160),
         operation=line(reading.operation, 40),
         currency=_currency(reading),
-        requests=requests,
-        failed_requests=failed,
-        input_tokens=inputs,
-        cached_input_tokens=cached,
-        output_tokens=outputs,
+        requests=reading.requests,
+        failed_requests=reading.failed_requests,
+        input_tokens=reading.input_tokens,
+        cached_input_tokens=reading.cached_input_tokens,
+        output_tokens=reading.output_tokens,
         successful_outcomes=reading.successful_outcomes,
+        list_cost=_cost(reading.list_cost),
         billed_cost=_cost(reading.billed_cost),
         effective_cost=_cost(reading.effective_cost),
         cost_basis=CostBasis(basis).value,
@@ -188,9 +207,31 @@ def _row(reading: UsageReading, target: Target, source: str) -> _Row:
     )
 
 
+def require_possible(reading: UsageReading) -> None:
+    """Raises ValidationError for figures that cannot be; what is not known contradicts nothing."""
+    counts = (
+        reading.requests, reading.failed_requests, reading.input_tokens, reading.cached_input_tokens,
+        reading.output_tokens, reading.successful_outcomes,
+    )  # fmt: skip
+    if not all(count is None or 0 <= count <= LARGEST_COUNT for count in counts):
+        raise ValidationError(_("A count is negative or too large."))
+    if _exceeds(reading.failed_requests, reading.requests):
+        raise ValidationError(_("There are more failed requests than requests."))
+    if _exceeds(reading.cached_input_tokens, reading.input_tokens):
+        raise ValidationError(
+            _("There are more cached input tokens than input tokens; input tokens include cached ones.")
+        )
+    _currency(reading)
+
+
+def _exceeds(part: int | None, whole: int | None) -> bool:
+    return part is not None and whole is not None and part > whole
+
+
 def _currency(reading: UsageReading) -> str:
     code = reading.currency.upper()
-    if reading.billed_cost is None and reading.effective_cost is None and not code:
+    costs = (reading.list_cost, reading.billed_cost, reading.effective_cost)
+    if not code and all(cost is None for cost in costs):
         return ""
     if len(code) != 3 or not code.isascii() or not code.isalpha():
         raise ValidationError(_("A cost needs its currency as a code of three letters, such as EUR."))
@@ -212,85 +253,53 @@ def _sum(one: Any, other: Any) -> Any:
     return one if other is None else one + other
 
 
-def _stage(rows: Iterable[_Row]) -> None:
-    columns = ", ".join(_COLUMNS)
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"CREATE TEMPORARY TABLE IF NOT EXISTS staged_usage ON COMMIT DROP AS SELECT {columns} FROM usage_record"  # noqa: S608  # nosec B608
-            " WITH NO DATA"
-        )
-        # A second recording in one transaction finds the first one's rows.
-        cursor.execute("DELETE FROM staged_usage")
-        with cursor.copy(f"COPY staged_usage ({columns}) FROM STDIN") as copy:
-            for row in rows:
-                copy.write_row([getattr(row, name) for name in _COLUMNS])
+def _tell(actor: Actor, source: str, use_cases: Mapping[uuid.UUID, UseCase], merged: ledger.Merged) -> None:
+    tellings = []
+    for pk, use_case in use_cases.items():
+        created, changed, removed = merged.created[pk], merged.changed[pk], merged.removed[pk]
+        told = [(created, "new"), (changed, "restated"), (removed, "withdrawn")]
+        parts = [f"{count} {word}" for count, word in told if count]
+        if parts:
+            sentence = f"recorded usage of {use_case.reference}: {', '.join(parts)} daily rows."
+            data = {"source": source, "created": created, "changed": changed, "removed": removed}
+            tellings.append(Telling("usage.recorded", use_case, sentence, pk, data, [use_case.reference]))
+    if tellings:
+        record_many(actor, tellings)
 
 
-def _remove_others(source: str, covers: tuple[date, date]) -> Counter[uuid.UUID]:
-    """Rows of the covered days that the source no longer has, by use case."""
-    same = " AND ".join(f"s.{name} IS NOT DISTINCT FROM u.{name}" for name in _KEY if name != "source")
-    statement = f"""
-        DELETE FROM usage_record u WHERE u.source = %s AND u.day BETWEEN %s AND %s
-        AND NOT EXISTS (SELECT FROM staged_usage s WHERE {same}) RETURNING u.use_case_id
-    """  # noqa: S608  # nosec B608 (our own column names)
-    with connection.cursor() as cursor:
-        cursor.execute(statement, [source, *covers])
-        return Counter(row[0] for row in cursor.fetchall())
+_SINCE = """
+SELECT use_case_id, min(day) FILTER (WHERE cost IS NOT NULL), min(day) FILTER (WHERE environment = %s AND requests > 0)
+FROM usage_day WHERE use_case_id = ANY(%s) GROUP BY use_case_id
+"""
 
 
-def _upsert() -> tuple[Counter[uuid.UUID], Counter[uuid.UUID]]:
-    """How many rows were new and how many restated, by use case. `xmax` is 0 only in a row just inserted."""
-    columns, values = ", ".join(_COLUMNS), ", ".join(f"{name} = EXCLUDED.{name}" for name in _VALUES)
-    old, new = ", ".join(f"u.{name}" for name in _VALUES), ", ".join(f"EXCLUDED.{name}" for name in _VALUES)
-    statement = f"""
-        INSERT INTO usage_record AS u ({columns}, received_at, changed_at)
-        SELECT {columns}, now(), now() FROM staged_usage
-        ON CONFLICT ({", ".join(_KEY)}) DO UPDATE SET {values}, changed_at = now()
-        WHERE ({old}) IS DISTINCT FROM ({new})
-        RETURNING u.use_case_id, u.xmax = 0
-    """  # noqa: S608  # nosec B608 (our own column names)
-    created: Counter[uuid.UUID] = Counter()
-    changed: Counter[uuid.UUID] = Counter()
-    with connection.cursor() as cursor:
-        cursor.execute(statement)
-        for use_case_id, is_new in cursor.fetchall():
-            (created if is_new else changed)[use_case_id] += 1
-    return created, changed
-
-
-def _tell(actor: Actor, use_case: UseCase, source: str, created: int, changed: int, removed: int) -> None:
-    told = [(created, "new"), (changed, "restated"), (removed, "withdrawn")]
-    parts = [f"{count} {word}" for count, word in told if count]
-    if not parts:
-        return
-    record(
-        actor,
-        "usage.recorded",
-        use_case,
-        f"recorded usage of {use_case.reference}: {', '.join(parts)} daily rows.",
-        use_case=use_case.pk,
-        data={"source": source, "created": created, "changed": changed, "removed": removed},
-        references=[use_case.reference],
-    )
-
-
-def _know(actor: Actor, use_case: UseCase) -> None:
+def _know(actor: Actor, use_cases: list[UseCase]) -> None:
     """Facts that do not change with every day: since when cost is known, since when production is watched."""
-    usage = UsageRecord.objects.filter(use_case=use_case).order_by("day")
-    cost = usage.filter(effective_cost__isnull=False) | usage.filter(billed_cost__isnull=False)
-    watched = usage.filter(environment=Environment.PRODUCTION, requests__gt=0)
-    for name, rows, words in (
-        ("cost_recorded", cost, _("Cost is recorded since %(day)s.")),
-        ("monitoring", watched, _("Use in production is measured since %(day)s.")),
-    ):
-        first = rows.values_list("day", flat=True).first()
-        if first is not None:
+    if not use_cases:
+        return
+    keys = [use_case.pk for use_case in use_cases]
+    with connection.cursor() as cursor:
+        cursor.execute(_SINCE, [Environment.PRODUCTION, keys])
+        since = {row[0]: dict(zip(_FACTS, row[1:], strict=True)) for row in cursor.fetchall()}
+    known = Fact.objects.filter(use_case__in=keys, name__in=_FACTS, until__isnull=True)
+    values = {(fact.use_case_id, fact.name): fact.value for fact in known}
+    for use_case in use_cases:
+        for name, first in since[use_case.pk].items():
+            if first is None or values.get((use_case.pk, name)) == {"since": first.isoformat()}:
+                continue
+            words = {
+                "cost_recorded": _("Cost is recorded since %(day)s."),
+                "monitoring": _("Use in production is measured since %(day)s."),
+            }
             record_fact(
                 actor=actor,
                 use_case=use_case,
                 name=name,
                 value={"since": first.isoformat()},
-                statement=words % {"day": first.isoformat()},
+                statement=words[name] % {"day": first.isoformat()},
                 source=FactSource.EVIDENCE,
                 confidence="measured",
             )
+
+
+_FACTS = ("cost_recorded", "monitoring")

@@ -124,7 +124,7 @@ class RecordedOut(EvaluationRunOut):
 
 
 def _count(**options: Any) -> serializers.IntegerField:
-    return serializers.IntegerField(min_value=0, max_value=2**63 - 1, required=False, **options)
+    return serializers.IntegerField(min_value=0, max_value=2**63 - 1, required=False, allow_null=True, **options)
 
 
 def _cost() -> serializers.DecimalField:
@@ -132,7 +132,10 @@ def _cost() -> serializers.DecimalField:
 
 
 class UsageRecordIn(StrictSerializer):
-    """One day (UTC) of one combination of keys. The same keys again replace the row."""
+    """One day (UTC) of one combination of keys. The same keys again replace the row.
+
+    Leave out, or send null for, what you do not know: it is kept as not reported, never as zero.
+    """
 
     use_case = serializers.RegexField(REFERENCE, max_length=12)
     version = serializers.RegexField(DIGEST, max_length=71, required=False)
@@ -147,7 +150,8 @@ class UsageRecordIn(StrictSerializer):
     input_tokens = _count(help_text="Cached ones included.")
     cached_input_tokens = _count()
     output_tokens = _count()
-    successful_outcomes = _count(allow_null=True)
+    successful_outcomes = _count()
+    list_cost = _cost()
     billed_cost = _cost()
     effective_cost = _cost()
     currency = serializers.RegexField(r"^[A-Z]{3}$", required=False)
@@ -178,5 +182,6 @@ class UsageRecordOut(serializers.ModelSerializer[UsageRecord]):
         fields = [
             "id", "use_case", "version", "source", "day", "environment", "team", "provider", "model", "operation",
             "requests", "failed_requests", "input_tokens", "cached_input_tokens", "output_tokens",
-            "successful_outcomes", "billed_cost", "effective_cost", "currency", "cost_basis", "finality", "changed_at",
+            "successful_outcomes", "list_cost", "billed_cost", "effective_cost", "currency", "cost_basis", "finality",
+            "changed_at",
         ]  # fmt: skip

@@ -1,10 +1,14 @@
 """Pushing and reading daily usage."""
 
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import ValidationError as DjangoValidationError
 from django.http import Http404
 from django.utils.translation import gettext as _
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import status
 from rest_framework.exceptions import ParseError, ValidationError
@@ -13,12 +17,15 @@ from rest_framework.parsers import BaseParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from evidence.actions.usage import Resolve, Target, record_usage
+from evidence.actions.usage import Resolve, Target, UsageCounts, record_usage, require_possible
+from evidence.actions.usage_tables import record_usage_table
 from evidence.api.runs import push_source
 from evidence.api.serializers import UsageCountsOut, UsageRecordIn, UsageRecordOut
+from evidence.connectors import usage_table
+from evidence.connectors.errors import ConnectorError
 from evidence.models import UsageRecord
 from evidence.querysets import usage_visible_to
-from evidence.readings import UsageReading
+from evidence.readings import Reject, UsageReading
 from portal.actors import Actor
 from portal.api.authentication import actor_of
 from portal.api.idempotency import idempotent
@@ -26,11 +33,39 @@ from portal.api.pagination import KeysetPagination
 from portal.api.parsers import StrictJSONParser, loads
 from usecases.models import SystemVersion, UseCase
 
+if TYPE_CHECKING:
+    import polars
+
 MOST_ROWS = 20_000
+# As a table or line by line; the size of a body bounds it as well.
+MOST_LINES = 200_000
+# From here on rows are read as columns. Below, that is not worth loading the library for.
+MANY = 500
+# So many rows of a table are looked at one by one; a file that is wrong throughout is not worth an hour.
+MOST_DOUBTFUL = 20_000
 
 
 class _Unread(dict[str, str]):
     """A line that is no JSON; its reason stands in for the row."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pushed:
+    """What was sent: rows as they are looked at one by one, and all of them as text by column when they are many."""
+
+    row: Callable[[int], Any]  # by number, from 1
+    rows: int
+    table: "Callable[[], polars.DataFrame]"
+
+
+class RowsParser(StrictJSONParser):
+    """A JSON array of rows."""
+
+    def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> Any:
+        rows = super().parse(stream, media_type, parser_context)
+        if not isinstance(rows, list):
+            return None
+        return Pushed(lambda number: rows[number - 1], len(rows), lambda: usage_table.read_rows(rows))
 
 
 class NDJSONParser(BaseParser):
@@ -39,8 +74,33 @@ class NDJSONParser(BaseParser):
     media_type = "application/x-ndjson"
 
     def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> Any:
-        lines = stream.read().split(b"\n")
-        return [_line(line) for line in lines if line.strip()]
+        lines = [line for line in stream.read().split(b"\n") if line and not line.isspace()]
+        return Pushed(lambda number: _line(lines[number - 1]), len(lines), lambda: usage_table.read_ndjson(lines))
+
+
+class CSVParser(BaseParser):
+    """Rows under a header of our column names; an empty cell is not said."""
+
+    media_type = "text/csv"
+    read: Callable[[bytes, int], "polars.DataFrame"] = staticmethod(usage_table.read_csv)
+
+    def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> Any:
+        try:
+            table = type(self).read(stream.read(), MOST_LINES)
+        except ConnectorError as error:
+            raise ParseError(str(error)) from None
+        return Pushed(lambda number: _cells(table.row(number - 1, named=True)), table.height, lambda: table)
+
+
+class ParquetParser(CSVParser):
+    """The same as Parquet."""
+
+    media_type = "application/vnd.apache.parquet"
+    read = staticmethod(usage_table.read_parquet_rows)
+
+
+def _cells(row: dict[str, Any]) -> dict[str, str]:
+    return {name: value for name, value in row.items() if value is not None and name != usage_table.ROW}
 
 
 def _line(line: bytes) -> Any:
@@ -60,6 +120,7 @@ def reading_of(row: dict[str, Any]) -> UsageReading:
         version_digest=row.get("version", "").removeprefix("sha256:"),
         billed_cost=row.get("billed_cost"),
         effective_cost=row.get("effective_cost"),
+        list_cost=row.get("list_cost"),
         cost_basis=row["cost_basis"],
         finality=row["finality"],
         **counts,
@@ -103,7 +164,7 @@ def resolver(actor: Actor) -> Resolve:
 class UsageRecords(ListAPIView[UsageRecord]):
     serializer_class = UsageRecordOut
     pagination_class = KeysetPagination
-    parser_classes = [StrictJSONParser, NDJSONParser]
+    parser_classes = [RowsParser, NDJSONParser, CSVParser, ParquetParser]
     queryset = UsageRecord.objects.none()
 
     def get_queryset(self) -> Any:
@@ -123,38 +184,88 @@ class UsageRecords(ListAPIView[UsageRecord]):
 
     @extend_schema(
         tags=["evidence"],
-        summary="Push daily usage, as a JSON array or as NDJSON",
-        description="Each row is stored or rejected on its own; a row with the same keys replaces the stored one.",
+        summary="Push daily usage, as a JSON array, NDJSON, CSV or Parquet",
+        description=(
+            "Each row is stored or rejected on its own; a row with the same keys replaces the stored one. CSV needs a "
+            "header of the same names; an empty cell, as null, is not reported. At most 20,000 rows of a JSON "
+            "array and 200,000 of the others."
+        ),
         request={
             "application/json": UsageRecordIn(many=True),
             "application/x-ndjson": UsageRecordIn(many=True),
+            "text/csv": OpenApiTypes.STR,
+            "application/vnd.apache.parquet": OpenApiTypes.BINARY,
         },
         responses={200: UsageCountsOut},
     )
     @idempotent
     def post(self, request: Request) -> Response:
-        actor, rows = actor_of(request), request.data
-        if not isinstance(rows, list) or not 1 <= len(rows) <= MOST_ROWS:
-            raise ValidationError({"": [_("Send a list of 1 to %(most)s rows.") % {"most": MOST_ROWS}]})
-        readings: list[UsageReading] = []
-        numbers: list[int] = []
-        rejected: list[dict[str, Any]] = []
-        for number, row in enumerate(rows, 1):
-            reading, reason = _checked(row)
-            if reading is None:
-                rejected.append({"row": number, "reason": reason})
-            else:
-                readings.append(reading)
-                numbers.append(number)
-        counts = record_usage(actor=actor, readings=readings, source=push_source(actor), resolve=resolver(actor))
-        rejected += [{"row": numbers[int(each.reference) - 1], "reason": each.reason} for each in counts.rejected]
+        actor, pushed = actor_of(request), request.data
+        most = MOST_ROWS if request.content_type.startswith("application/json") else MOST_LINES
+        if not isinstance(pushed, Pushed) or not 1 <= pushed.rows <= most:
+            raise ValidationError({"": [_("Send a list of 1 to %(most)s rows.") % {"most": most}]})
+        counts = (_store_table if pushed.rows > MANY else _store_rows)(actor, pushed)
         body = {
             "created": counts.created,
             "changed": counts.changed,
             "unchanged": counts.unchanged,
-            "rejected": sorted(rejected, key=lambda each: each["row"]),
+            "rejected": [{"row": int(each.reference), "reason": each.reason} for each in counts.rejected],
         }
         return Response(body, status=status.HTTP_200_OK)
+
+
+def _store_rows(actor: Actor, pushed: Pushed) -> UsageCounts:
+    """Row by row; rejects are told by their place in what was sent."""
+    readings: list[UsageReading] = []
+    numbers: list[int] = []
+    rejected: list[Reject] = []
+    for number in range(1, pushed.rows + 1):
+        reading, reason = _checked(pushed.row(number))
+        if reading is None:
+            rejected.append(Reject(str(number), reason))
+        else:
+            readings.append(reading)
+            numbers.append(number)
+    counts = record_usage(actor=actor, readings=readings, source=push_source(actor), resolve=resolver(actor))
+    rejected += [replace(each, reference=str(numbers[int(each.reference) - 1])) for each in counts.rejected]
+    return replace(counts, rejected=tuple(sorted(rejected, key=lambda each: int(each.reference))))
+
+
+def _store_table(actor: Actor, pushed: Pushed) -> UsageCounts:
+    """As columns: what is plainly right at once, the doubtful rows looked at one by one before."""
+    table, doubtful = usage_table.sift(pushed.table())
+    accepted, rejected = [], []
+    unseen = _("Not looked at: too many rows of this push cannot be stored. Mend the first ones and send it again.")
+    for place, number in enumerate(doubtful[usage_table.ROW]):
+        reading, reason = _looked_at(pushed.row(number)) if place < MOST_DOUBTFUL else (None, unseen)
+        if reading is None:
+            rejected.append(Reject(str(number), reason))
+        else:
+            accepted.append(_columns(number, reading))
+    table = usage_table.with_rows(table, accepted)
+    counts = record_usage_table(actor=actor, table=table, source=push_source(actor), resolve=resolver(actor))
+    rejected += counts.rejected
+    return replace(counts, rejected=tuple(sorted(rejected, key=lambda each: int(each.reference))))
+
+
+def _looked_at(row: Any) -> tuple[UsageReading | None, str]:
+    """(the reading, "") or (None, why it cannot be stored), whatever it is about."""
+    reading, reason = _checked(row)
+    try:
+        if reading is not None:
+            require_possible(reading)
+    except DjangoValidationError as error:
+        return None, " ".join(error.messages)
+    return reading, reason
+
+
+def _columns(number: int, reading: UsageReading) -> dict[str, Any]:
+    """A reading as a row of the table: its texts, as the ledger keeps them."""
+    told = {name: getattr(reading, name) for name in (*_COUNTS, *usage_table.COSTS, *_TEXTS, *usage_table.WORDS)}
+    texts = {name: None if value is None else f"{value:f}" if isinstance(value, Decimal) else str(value)
+             for name, value in told.items()}  # fmt: skip
+    key = {"use_case": reading.use_case_key, "version": reading.version_digest, "day": reading.day.isoformat()}
+    return {usage_table.ROW: number, **key, **texts}
 
 
 def _checked(row: Any) -> tuple[UsageReading | None, str]:

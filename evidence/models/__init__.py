@@ -3,7 +3,7 @@
 from evidence.models.connector import AllowedHost, Connector
 from evidence.models.evaluation_run import EvaluationDimension, EvaluationRun, EvaluationScore
 from evidence.models.sync_run import SyncRun
-from evidence.models.usage_record import UsageReceipt, UsageRecord
+from evidence.models.usage_record import UsageDay, UsageReceipt, UsageRecord
 
 __all__ = [
     "AllowedHost",
@@ -12,6 +12,7 @@ __all__ = [
     "EvaluationRun",
     "EvaluationScore",
     "SyncRun",
+    "UsageDay",
     "UsageReceipt",
     "UsageRecord",
 ]

@@ -7,10 +7,21 @@ from evidence.choices import CostBasis, Finality
 from usecases.models import SystemVersion, UseCase
 
 
+def _total() -> models.DecimalField:
+    """A sum of 63-bit counts, which may need more."""
+    return models.DecimalField(max_digits=30, decimal_places=0, null=True)
+
+
+def _cost() -> models.DecimalField:
+    """A sum of costs; `cost` is the effective one, and the billed one where that is all there is."""
+    return models.DecimalField(max_digits=30, decimal_places=9, null=True)
+
+
 class UsageRecord(models.Model):
     """One day of one use case at one source, by version, environment, team, provider, model and operation (UTC).
 
-    `input_tokens` is the total including cached ones. Costs are in `currency`; null means not known, never zero.
+    `input_tokens` is the total including cached ones. Costs are in `currency`. Null means that the source does not say:
+    unknown is not zero. The table is partitioned by month of `day`, so its key in the database is (id, day).
     """
 
     use_case = models.ForeignKey(UseCase, on_delete=models.PROTECT, related_name="usage")
@@ -22,12 +33,13 @@ class UsageRecord(models.Model):
     provider = models.CharField(max_length=80, blank=True)
     model = models.CharField(max_length=160, blank=True)
     operation = models.CharField(max_length=40, blank=True)
-    requests = models.PositiveBigIntegerField(default=0)
-    failed_requests = models.PositiveBigIntegerField(default=0)
-    input_tokens = models.PositiveBigIntegerField(default=0)
-    cached_input_tokens = models.PositiveBigIntegerField(default=0)
-    output_tokens = models.PositiveBigIntegerField(default=0)
+    requests = models.PositiveBigIntegerField(null=True)
+    failed_requests = models.PositiveBigIntegerField(null=True)
+    input_tokens = models.PositiveBigIntegerField(null=True)
+    cached_input_tokens = models.PositiveBigIntegerField(null=True)
+    output_tokens = models.PositiveBigIntegerField(null=True)
     successful_outcomes = models.PositiveBigIntegerField(null=True)
+    list_cost = models.DecimalField(max_digits=20, decimal_places=9, null=True)
     billed_cost = models.DecimalField(max_digits=20, decimal_places=9, null=True)
     effective_cost = models.DecimalField(max_digits=20, decimal_places=9, null=True)
     currency = models.CharField(max_length=3, blank=True)
@@ -41,9 +53,9 @@ class UsageRecord(models.Model):
         constraints = [
             models.UniqueConstraint(
                 fields=[
-                    "source",
-                    "day",
                     "use_case",
+                    "day",
+                    "source",
                     "system_version",
                     "environment",
                     "team",
@@ -62,11 +74,57 @@ class UsageRecord(models.Model):
                 condition=Q(failed_requests__lte=models.F("requests")), name="usage_record_failed_is_a_part"
             ),
             models.CheckConstraint(
-                condition=Q(billed_cost__isnull=True, effective_cost__isnull=True) | Q(currency__regex=r"^[A-Z]{3}$"),
+                condition=Q(list_cost__isnull=True, billed_cost__isnull=True, effective_cost__isnull=True)
+                | Q(currency__regex=r"^[A-Z]{3}$"),
                 name="usage_record_cost_has_currency",
             ),
         ]
-        indexes = [models.Index(fields=["use_case", "day"], name="usage_record_of_use_case")]
+
+
+class UsageDay(models.Model):
+    """What pages read: the sums of one use case, day, environment and currency ("" where no cost is known).
+
+    A sum is over the rows that say their figure, null when none does; `…_unknown` counts the rows that do not. Written
+    in the transaction that changes the raw rows, for exactly the days it touches. Kept when raw months are dropped.
+    """
+
+    use_case = models.ForeignKey(UseCase, on_delete=models.PROTECT, related_name="usage_days")
+    day = models.DateField()
+    environment = models.CharField(max_length=40, blank=True)
+    currency = models.CharField(max_length=3, blank=True)
+    rows = models.PositiveBigIntegerField()
+    provisional_rows = models.PositiveBigIntegerField()
+    allocated_rows = models.PositiveBigIntegerField()
+    requests = _total()
+    requests_unknown = models.PositiveBigIntegerField()
+    failed_requests = _total()
+    failed_requests_unknown = models.PositiveBigIntegerField()
+    input_tokens = _total()
+    input_tokens_unknown = models.PositiveBigIntegerField()
+    cached_input_tokens = _total()
+    cached_input_tokens_unknown = models.PositiveBigIntegerField()
+    output_tokens = _total()
+    output_tokens_unknown = models.PositiveBigIntegerField()
+    successful_outcomes = _total()
+    successful_outcomes_unknown = models.PositiveBigIntegerField()
+    list_cost = _cost()
+    list_cost_unknown = models.PositiveBigIntegerField()
+    billed_cost = _cost()
+    billed_cost_unknown = models.PositiveBigIntegerField()
+    effective_cost = _cost()
+    effective_cost_unknown = models.PositiveBigIntegerField()
+    cost = _cost()
+    cost_unknown = models.PositiveBigIntegerField()
+
+    class Meta:
+        db_table = "usage_day"
+        constraints = [
+            models.UniqueConstraint(
+                fields=["use_case", "day", "environment", "currency"], name="usage_day_is_one_row_per_key"
+            ),
+            models.CheckConstraint(condition=Q(rows__gt=0), name="usage_day_sums_something"),
+        ]
+        indexes = [models.Index(fields=["day"], name="usage_day_by_day")]
 
 
 class UsageReceipt(models.Model):

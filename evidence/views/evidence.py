@@ -13,7 +13,7 @@ from django.views.decorators.http import require_safe
 from evidence.charts import cost_days, cost_figure, pass_rate, scores_figure, thresholds_of
 from evidence.choices import Dimension, ScoreState
 from evidence.models import EvaluationRun, EvaluationScore
-from evidence.querysets import cost_totals, current_runs, daily_use, score_series
+from evidence.querysets import cost_totals, current_runs, daily_use, known_sum, score_series
 from portal.actors import Actor
 from usecases.models import UseCase
 
@@ -62,11 +62,17 @@ def use_case(request: HttpRequest, reference: str) -> HttpResponse:
         "older": older,
         "use": use,
         "totals": cost_totals(use),
-        "tokens": sum(row.tokens for row in use),
-        "requests": sum(row.requests for row in use),
+        "tokens": known_sum(row.tokens for row in use),
+        "requests": known_sum(row.requests for row in use),
+        "without_tokens": sum(row.without_tokens for row in use),
+        "without_requests": sum(row.without_requests for row in use),
         "cost_headers": [_("Day"), _("Cost"), _("Tokens")],
         "cost_rows": [
-            (day.isoformat(), "" if cost is None else f"{cost:.2f} {told.currency}", f"{tokens:,}")
+            (
+                day.isoformat(),
+                "" if cost is None else f"{cost:.2f} {told.currency}",
+                "" if tokens is None else f"{tokens:,}",
+            )
             for day, cost, tokens in zip(told.days, told.cost, told.tokens, strict=True)
         ],
     }

@@ -9,7 +9,7 @@ from typing import Any
 from django.db import models, transaction
 
 from approvals.models import Release, Verdict
-from evidence.models import EvaluationDimension, EvaluationRun, UsageRecord
+from evidence.models import EvaluationDimension, EvaluationRun, UsageDay, UsageRecord
 from portal.models import Notice
 from tests.access.world import World
 from usecases.models import (
@@ -33,7 +33,7 @@ def grow_to(world: World, wanted: int) -> None:
     cases = UseCase.objects.bulk_create([copy(first, "number", title=title) for title in titles])
     version = SystemVersion.objects.get(use_case=first)
     versions = {row.use_case_id: row.pk for row in each(version, cases)}
-    for table in (DataUse, Fact, StewardshipRequest, UsageRecord):
+    for table in (DataUse, Fact, StewardshipRequest, UsageDay, UsageRecord):
         for row in table.objects.filter(use_case=first):
             each(row, cases, versions)
     for table in (VersionComponent, WorkItem):
