@@ -37,6 +37,10 @@ def reference_in(words: str) -> int | None:
     return int(found[1]) if found else None
 
 
+def reference_of(number: int) -> str:
+    return f"UC-{number:04d}"
+
+
 def prefixes_of(words: str) -> str:
     """The words as a text search for all of them, each from its beginning; "" when there is none."""
     return " & ".join(f"{part}:*" for part in _WORD.findall(words)[:12])
@@ -131,8 +135,11 @@ class UseCaseQuerySet(models.QuerySet["UseCase"]):
         return self._same_shape().filter(id__in=_joined(taken))
 
     def _same_shape(self) -> Self:
-        """No rows filtered; the same columns, and the same related rows fetched along."""
+        """No rows filtered; the same columns in the same form, and the same related rows fetched along."""
         shape = cast("Self", self.model._default_manager.all())
+        if self._fields is not None:
+            shape = cast("Self", shape.values_list(*self._fields))
+            shape._iterable_class = self._iterable_class
         shape.query.select_related = self.query.select_related
         shape.query.deferred_loading = self.query.deferred_loading
         return shape

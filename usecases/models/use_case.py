@@ -12,7 +12,7 @@ from portal.triggers import follows, present
 from usecases.choices import Pattern, Stage, TeamRole, Tier
 from usecases.lifecycle import STAGES
 from usecases.ordering import STAGE_RANK, TIER_RANK
-from usecases.querysets import UseCaseQuerySet
+from usecases.querysets import UseCaseQuerySet, reference_of
 
 MAX_TAG, MAX_TAGS = 40, 20
 
@@ -82,7 +82,7 @@ class UseCase(Audited):
 
     @property
     def reference(self) -> str:
-        return f"UC-{self.number:04d}"
+        return reference_of(self.number)
 
     # Django's own hash the whole list of choices each time, which shows on a page of fifty rows.
 

@@ -35,7 +35,7 @@ def use_cases(request: HttpRequest) -> HttpResponse:
     actor = actor_of(request)
     views = _views(actor)
     view, query = asked_for(request.GET, views)
-    found = page(actor, query, request.GET.get("before", "")[:MOST_CURSOR], PAGE)
+    found = page(actor, query, request.GET.get("before", "")[:MOST_CURSOR], PAGE, as_lines=True)
     kept = {"view": view_key(view)} if views else {}
     context = {
         "form": FilterForm(query),
