@@ -7,6 +7,7 @@ ordered and limited, before the arms join.
 
 import re
 import uuid
+from collections.abc import Callable
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Self, cast
 
@@ -83,8 +84,12 @@ class UseCaseQuerySet(models.QuerySet["UseCase"]):
         text = SearchQuery(prefixes, config="simple", search_type="raw")
         return self.filter(title__trigram_word_similar=words) if similar else self.filter(search=text)
 
-    def page_visible_to(self, actor: Actor, before: str, size: int) -> tuple[list[Any], str]:
+    def page_visible_to(
+        self, actor: Actor, before: str, size: int, *, shown: Callable[[Any], Any] = lambda rows: rows
+    ) -> tuple[list[Any], str]:
         """(newest changes first, the key of the next page or ""); the key is the time and id of the last row.
+
+        `shown` gives the rows another form, or what else is fetched along with them.
 
         Each arm of what the actor may see is ordered and limited by its own index before the arms join, so that the
         owner of three and the auditor of all wait equally long.
@@ -97,7 +102,7 @@ class UseCaseQuerySet(models.QuerySet["UseCase"]):
             except ValueError:
                 return [], ""
             wanted = self.filter(updated_at__lte=at).exclude(updated_at=at, id__gte=pk)
-        found = list(wanted._limited(actor, size + 1, "-updated_at", "-id").order_by("-updated_at", "-id")[: size + 1])
+        found = list(shown(wanted.taken_for(actor, size + 1, "-updated_at", "-id")))
         if len(found) <= size:
             return found, ""
         last = found[size - 1]
@@ -135,11 +140,8 @@ class UseCaseQuerySet(models.QuerySet["UseCase"]):
         return self._same_shape().filter(id__in=_joined(taken))
 
     def _same_shape(self) -> Self:
-        """No rows filtered; the same columns in the same form, and the same related rows fetched along."""
+        """No rows filtered; the same columns, and the same related rows fetched along."""
         shape = cast("Self", self.model._default_manager.all())
-        if self._fields is not None:
-            shape = cast("Self", shape.values_list(*self._fields))
-            shape._iterable_class = self._iterable_class
         shape.query.select_related = self.query.select_related
         shape.query.deferred_loading = self.query.deferred_loading
         return shape

@@ -51,9 +51,9 @@ class _Found:
     def __init__(self, actor: Actor, query: Query, *, similar: bool = False, as_lines: bool = False) -> None:
         self._actor, self._query, self._similar, self._as_lines = actor, query, similar, as_lines
 
-    def start(self) -> Any:
-        """The register, in the form in which its rows are wanted."""
-        return lines(UseCase.objects.all()) if self._as_lines else UseCase.objects.select_related("owner", "unit")
+    def shown(self, rows: Any) -> Any:
+        """The rows in the form in which they are wanted; asked for last, so that no join stands in what finds them."""
+        return lines(rows) if self._as_lines else rows.select_related("owner", "unit")
 
     @cached_property
     def few(self) -> list[Any] | None:
@@ -68,7 +68,7 @@ class _Found:
         if self.few is None:
             return self._matching()
         ids = Value(self.few, output_field=ArrayField(UUIDField()))
-        return self.start().filter(OneOf(F("id"), ids))
+        return UseCase.objects.filter(OneOf(F("id"), ids))
 
     def ranked_by(self, likeness: Any, ids: Any) -> Any:
         """Those of these ids with how well each fits the words; in no order."""
@@ -82,7 +82,7 @@ class _Found:
         return FEW + 1 if self._query.narrows else UseCase.objects.all().count_visible_to(self._actor, FEW + 1)
 
     def _matching(self, *, gathering: bool = False) -> Any:
-        rows = self._query.narrow(self.start(), gathering=gathering)
+        rows = self._query.narrow(UseCase.objects.all(), gathering=gathering)
         return rows.search(self._query.q, similar=self._similar) if self._query.q else rows
 
 
@@ -147,14 +147,14 @@ def _in_order(actor: Actor, found: _Found, sort: str, cursor: str, size: int) ->
         return [], ""
     wanted = found.rows()
     if sort == DEFAULT:
-        rows, key = wanted.page_visible_to(actor, cursor, size)
+        rows, key = wanted.page_visible_to(actor, cursor, size, shown=found.shown)
         return rows, key
     if cursor:
         try:
             wanted = after(wanted, sort, cursor)
         except (ValueError, OverflowError):
             return [], ""
-    rows = list(wanted.taken_for(actor, size + 1, *order_by(sort)))
+    rows = list(found.shown(wanted.taken_for(actor, size + 1, *order_by(sort))))
     if len(rows) <= size:
         return rows, ""
     return rows[:size], key_of(rows[size - 1], sort)

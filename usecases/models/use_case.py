@@ -66,6 +66,10 @@ class UseCase(Audited):
         indexes = [
             models.Index(fields=["-updated_at", "-id"], name="use_case_newest"),
             models.Index(fields=["unit", "-updated_at", "-id"], name="use_case_of_unit"),
+            # What a role in a unit shows, for counting it without reading a row.
+            models.Index(
+                fields=["unit", "-updated_at", "-id"], condition=Q(restricted=False), name="use_case_open_of_unit"
+            ),
             models.Index(fields=["owner", "-updated_at", "-id"], name="use_case_of_owner"),
             models.Index(fields=["registered_at", "id"], name="use_case_by_registration"),
             models.Index(fields=["title", "id"], name="use_case_by_title"),
