@@ -3,7 +3,6 @@
 from typing import Any
 
 from django.contrib import messages
-from django.db.models import Exists, OuterRef
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
@@ -20,7 +19,7 @@ from usecases.duplicates import likely_duplicates, same_name
 from usecases.finding.pages import FEW, MOST_AT_ONCE, Page, page
 from usecases.forms import FilterForm, RegisterForm, RepositoryFileForm
 from usecases.import_policies import may_import
-from usecases.models import DefaultView, SavedView
+from usecases.models import SavedView
 from usecases.repository_files import FileError
 from usecases.views.frame import actor_of, carried_out, posted
 from usecases.views.showing import MOST_CURSOR, asked_for, chips, heads, query_of, view_key, view_tabs
@@ -63,9 +62,7 @@ def use_cases(request: HttpRequest) -> HttpResponse:
 
 def _views(actor: Actor) -> list[SavedView]:
     """The views this person may open, with a mark on the one to begin with."""
-    chosen = DefaultView.objects.filter(view=OuterRef("pk"), person=actor.person)
-    readable = SavedView.objects.readable_by(actor).annotate(begins=Exists(chosen))
-    return list(readable.order_by("name", "id")[:MOST_VIEWS_SHOWN])
+    return list(SavedView.objects.readable_by(actor).beginning_with(actor).order_by("name", "id")[:MOST_VIEWS_SHOWN])
 
 
 def _summary(found: Page, *, ranked: bool) -> str:
