@@ -58,13 +58,10 @@ def register_rows(actor: Actor, query: Query) -> Iterator[list[str]]:
             yield _row(use_case, facts, sources.get(use_case.pk, ""))
 
 
-def with_reported_stage(rows: Sequence[Any]) -> None:
-    """Each of these gets `reported_stage`: what its source says, in words, or nothing."""
+def reported_stages(rows: Sequence[Any]) -> dict[Any, str]:
+    """What the source of each of these says of its stage, in words, by id; nothing for those without a source."""
     known = Fact.objects.filter(use_case__in=[row.pk for row in rows], name="reported_stage", until__isnull=True)
-    found = dict(known.values_list("use_case_id", "value"))
-    for row in rows:
-        value = str(found.get(row.pk, ""))
-        row.reported_stage = _REPORTED.get(value, value)
+    return {pk: _REPORTED.get(str(value), str(value)) for pk, value in known.values_list("use_case_id", "value")}
 
 
 def _row(use_case: UseCase, facts: dict[tuple[Any, str], str], source: str) -> list[str]:

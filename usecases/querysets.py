@@ -7,7 +7,7 @@ ordered and limited, before the arms join.
 
 import re
 import uuid
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Self, cast
 
@@ -37,6 +37,10 @@ def reference_in(words: str) -> int | None:
     """The number when the words are a use case's reference, as UC-0042 or uc42."""
     found = _REFERENCE.fullmatch(words.strip())
     return int(found[1]) if found else None
+
+
+def reference_of(number: int) -> str:
+    return f"UC-{number:04d}"
 
 
 def prefixes_of(words: str) -> str:
@@ -81,8 +85,12 @@ class UseCaseQuerySet(models.QuerySet["UseCase"]):
         text = SearchQuery(prefixes, config="simple", search_type="raw")
         return self.filter(title__trigram_word_similar=words) if similar else self.filter(search=text)
 
-    def page_visible_to(self, actor: Actor, before: str, size: int) -> tuple[list[Any], str]:
+    def page_visible_to(
+        self, actor: Actor, before: str, size: int, *, shown: Callable[[Any], Any] = lambda rows: rows
+    ) -> tuple[list[Any], str]:
         """(newest changes first, the key of the next page or ""); the key is the time and id of the last row.
+
+        `shown` gives the rows another form, or what else is fetched along with them.
 
         Each arm of what the actor may see is ordered and limited by its own index before the arms join, so that the
         owner of three and the auditor of all wait equally long.
@@ -95,7 +103,7 @@ class UseCaseQuerySet(models.QuerySet["UseCase"]):
             except ValueError:
                 return [], ""
             wanted = self.filter(updated_at__lte=at).exclude(updated_at=at, id__gte=pk)
-        found = list(wanted._limited(actor, size + 1, "-updated_at", "-id").order_by("-updated_at", "-id")[: size + 1])
+        found = list(shown(wanted.taken_for(actor, size + 1, "-updated_at", "-id")))
         if len(found) <= size:
             return found, ""
         last = found[size - 1]

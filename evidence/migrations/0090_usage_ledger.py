@@ -222,7 +222,7 @@ FROM usage_record GROUP BY use_case_id, day, environment, currency
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("evidence", "0080_told"),
+        ("evidence", "0085_sample"),
         ("usecases", "0062_history_of_new_columns"),
     ]
 

@@ -17,6 +17,7 @@ from django.db.models.functions import Coalesce
 
 from portal.actors import Actor
 from usecases.finding.filters import OneOf
+from usecases.finding.lines import lines
 from usecases.finding.query import Query
 from usecases.models import UseCase
 from usecases.ordering import DEFAULT, after, key_of, order_by
@@ -47,8 +48,12 @@ class Page:
 class _Found:
     """What a query finds for an actor, in the form that suits how much it is."""
 
-    def __init__(self, actor: Actor, query: Query, *, similar: bool = False) -> None:
-        self._actor, self._query, self._similar = actor, query, similar
+    def __init__(self, actor: Actor, query: Query, *, similar: bool = False, as_lines: bool = False) -> None:
+        self._actor, self._query, self._similar, self._as_lines = actor, query, similar, as_lines
+
+    def shown(self, rows: Any) -> Any:
+        """The rows in the form in which they are wanted; asked for last, so that no join stands in what finds them."""
+        return lines(rows) if self._as_lines else rows.select_related("owner", "unit")
 
     @cached_property
     def few(self) -> list[Any] | None:
@@ -63,7 +68,12 @@ class _Found:
         if self.few is None:
             return self._matching()
         ids = Value(self.few, output_field=ArrayField(UUIDField()))
-        return UseCase.objects.select_related("owner", "unit").filter(OneOf(F("id"), ids))
+        return UseCase.objects.filter(OneOf(F("id"), ids))
+
+    def ranked_by(self, likeness: Any, ids: Any) -> Any:
+        """Those of these ids with how well each fits the words; in no order."""
+        rows = UseCase.objects.filter(id__in=ids).annotate(likeness=likeness)
+        return lines(rows, "likeness") if self._as_lines else rows.select_related("owner", "unit")
 
     def count(self) -> int:
         """At most one more than FEW."""
@@ -72,30 +82,32 @@ class _Found:
         return FEW + 1 if self._query.narrows else UseCase.objects.all().count_visible_to(self._actor, FEW + 1)
 
     def _matching(self, *, gathering: bool = False) -> Any:
-        rows = self._query.narrow(UseCase.objects.select_related("owner", "unit"), gathering=gathering)
+        rows = self._query.narrow(UseCase.objects.all(), gathering=gathering)
         return rows.search(self._query.q, similar=self._similar) if self._query.q else rows
 
 
-def page(actor: Actor, query: Query, cursor: str, size: int) -> Page:
-    """One page. A cursor that is not of this order gives an empty page."""
+def page(actor: Actor, query: Query, cursor: str, size: int, *, as_lines: bool = False) -> Page:
+    """One page, of lines when only what the list shows is wanted. A cursor not of this order gives an empty page."""
     if query.ranked:
-        return _ranked(actor, query, size)
-    found = _Found(actor, query)
+        return _ranked(actor, query, size, as_lines=as_lines)
+    found = _Found(actor, query, as_lines=as_lines)
     if query.q and found.few == []:
-        return _near(actor, query, size)
+        return _near(actor, query, size, as_lines=as_lines)
     rows, following = _in_order(actor, found, query.order, cursor, size)
-    return Page(rows, found.count(), following)
+    # A first page that is also the last has counted them.
+    whole = not cursor and not following
+    return Page(rows, min(len(rows), FEW + 1) if whole else found.count(), following)
 
 
-def _ranked(actor: Actor, query: Query, size: int) -> Page:
+def _ranked(actor: Actor, query: Query, size: int, *, as_lines: bool = False) -> Page:
     """The best hits; when the actor may see none, those that come near, as if nothing hidden had hit."""
-    found = _Found(actor, query)
+    found = _Found(actor, query, as_lines=as_lines)
     hits = _best(actor, found, query.q, size, similar=False)
-    return Page(hits, found.count()) if hits else _near(actor, query, size)
+    return Page(hits, found.count()) if hits else _near(actor, query, size, as_lines=as_lines)
 
 
-def _near(actor: Actor, query: Query, size: int) -> Page:
-    near = _best(actor, _Found(actor, query, similar=True), query.q, size, similar=True)
+def _near(actor: Actor, query: Query, size: int, *, as_lines: bool = False) -> Page:
+    near = _best(actor, _Found(actor, query, similar=True, as_lines=as_lines), query.q, size, similar=True)
     return Page(near, len(near), similar=bool(near))
 
 
@@ -135,14 +147,14 @@ def _in_order(actor: Actor, found: _Found, sort: str, cursor: str, size: int) ->
         return [], ""
     wanted = found.rows()
     if sort == DEFAULT:
-        rows, key = wanted.page_visible_to(actor, cursor, size)
+        rows, key = wanted.page_visible_to(actor, cursor, size, shown=found.shown)
         return rows, key
     if cursor:
         try:
             wanted = after(wanted, sort, cursor)
         except (ValueError, OverflowError):
             return [], ""
-    rows = list(wanted.taken_for(actor, size + 1, *order_by(sort)))
+    rows = list(found.shown(wanted.taken_for(actor, size + 1, *order_by(sort))))
     if len(rows) <= size:
         return rows, ""
     return rows[:size], key_of(rows[size - 1], sort)
@@ -159,8 +171,8 @@ def _best(actor: Actor, found: _Found, words: str, size: int, *, similar: bool) 
         text = SearchQuery(parts, config="simple", search_type="raw")
         rank = Coalesce(SearchRank(F("search"), text), Value(0.0), output_field=FloatField())
         likeness = likeness + TrigramSimilarity("title", words) + rank
-    ranked = UseCase.objects.filter(id__in=newest.values("id")).select_related("owner", "unit")
-    rows = list(ranked.annotate(likeness=likeness).order_by("-likeness", "-updated_at", "-id")[:size])
+    ranked = found.ranked_by(likeness, newest.values("id"))
+    rows = list(ranked.order_by("-likeness", "-updated_at", "-id")[:size])
     if not similar or not rows:
         return rows
     return [row for row in rows if row.likeness >= NEAR_ENOUGH * rows[0].likeness]

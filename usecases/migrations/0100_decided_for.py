@@ -12,7 +12,7 @@ import portal.history
 class Migration(migrations.Migration):
     dependencies = [
         ("portal", "0100_absence_and_provisioning"),
-        ("usecases", "0062_history_of_new_columns"),
+        ("usecases", "0090_open_of_unit"),
     ]
 
     operations = [

@@ -12,7 +12,7 @@ from portal.triggers import follows, present
 from usecases.choices import Pattern, Stage, TeamRole, Tier
 from usecases.lifecycle import STAGES
 from usecases.ordering import STAGE_RANK, TIER_RANK
-from usecases.querysets import UseCaseQuerySet
+from usecases.querysets import UseCaseQuerySet, reference_of
 
 MAX_TAG, MAX_TAGS = 40, 20
 
@@ -66,6 +66,10 @@ class UseCase(Audited):
         indexes = [
             models.Index(fields=["-updated_at", "-id"], name="use_case_newest"),
             models.Index(fields=["unit", "-updated_at", "-id"], name="use_case_of_unit"),
+            # What a role in a unit shows, for counting it without reading a row.
+            models.Index(
+                fields=["unit", "-updated_at", "-id"], condition=Q(restricted=False), name="use_case_open_of_unit"
+            ),
             models.Index(fields=["owner", "-updated_at", "-id"], name="use_case_of_owner"),
             models.Index(fields=["registered_at", "id"], name="use_case_by_registration"),
             models.Index(fields=["title", "id"], name="use_case_by_title"),
@@ -82,7 +86,7 @@ class UseCase(Audited):
 
     @property
     def reference(self) -> str:
-        return f"UC-{self.number:04d}"
+        return reference_of(self.number)
 
     # Django's own hash the whole list of choices each time, which shows on a page of fifty rows.
 

@@ -3,7 +3,6 @@
 from typing import Any
 
 from django.contrib import messages
-from django.db.models import Exists, OuterRef
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
@@ -17,11 +16,11 @@ from usecases.actions.bulk import KINDS
 from usecases.actions.registration import register_use_case
 from usecases.actions.repository_files import Reading, register_from_file
 from usecases.duplicates import likely_duplicates, same_name
-from usecases.exporting import with_reported_stage
+from usecases.exporting import reported_stages
 from usecases.finding.pages import FEW, MOST_AT_ONCE, Page, page
 from usecases.forms import FilterForm, RegisterForm, RepositoryFileForm
 from usecases.import_policies import may_import
-from usecases.models import DefaultView, SavedView
+from usecases.models import SavedView
 from usecases.repository_files import FileError
 from usecases.views.frame import actor_of, carried_out, posted
 from usecases.views.showing import MOST_CURSOR, asked_for, chips, heads, query_of, view_key, view_tabs
@@ -36,15 +35,14 @@ def use_cases(request: HttpRequest) -> HttpResponse:
     actor = actor_of(request)
     views = _views(actor)
     view, query = asked_for(request.GET, views)
-    found = page(actor, query, request.GET.get("before", "")[:MOST_CURSOR], PAGE)
-    if "reported" in query.shown:
-        with_reported_stage(found.rows)
+    found = page(actor, query, request.GET.get("before", "")[:MOST_CURSOR], PAGE, as_lines=True)
     kept = {"view": view_key(view)} if views else {}
     form = FilterForm(query)
     context = {
         "form": form,
         "query": query,
         "rows": found.rows,
+        "reported": reported_stages(found.rows) if "reported" in query.shown else {},
         "similar": found.similar,
         "summary": _summary(found, ranked=query.ranked),
         "chips": chips(query, kept),
@@ -68,9 +66,7 @@ def use_cases(request: HttpRequest) -> HttpResponse:
 
 def _views(actor: Actor) -> list[SavedView]:
     """The views this person may open, with a mark on the one to begin with."""
-    chosen = DefaultView.objects.filter(view=OuterRef("pk"), person=actor.person)
-    readable = SavedView.objects.readable_by(actor).annotate(begins=Exists(chosen))
-    return list(readable.order_by("name", "id")[:MOST_VIEWS_SHOWN])
+    return list(SavedView.objects.readable_by(actor).beginning_with(actor).order_by("name", "id")[:MOST_VIEWS_SHOWN])
 
 
 def _summary(found: Page, *, ranked: bool) -> str:
