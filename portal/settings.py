@@ -12,6 +12,7 @@ from portal import logs
 from portal.composition import PALETTE, USE_CASE_FILTERS, USE_CASE_LATENESS  # noqa: F401 - settings
 from portal.env import address, flag, key_bytes, number, optional_secret, required, stop, text, words
 from portal.wiring import (  # noqa: F401
+    CELERY_BEAT_SCHEDULE,
     COMPONENT_PANELS,
     LEAVERS_HOLDINGS,
     LEAVERS_VERBS,
@@ -173,21 +174,6 @@ CELERY_TASK_TIME_LIMIT = 300
 CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 1800}
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TIMEZONE = "UTC"
-CELERY_BEAT_SCHEDULE = {
-    "worker-heartbeat": {"task": "portal.heartbeat", "schedule": 15.0, "options": {"expires": 14}},
-    "outbox": {"task": "portal.deliver_outbox", "schedule": 15.0, "options": {"expires": 14}},
-    "prune": {"task": "portal.prune", "schedule": 3600.0, "options": {"expires": 3500}},
-    "connector-schedule": {"task": "evidence.start_due_syncs", "schedule": 15.0, "options": {"expires": 14}},
-    "reap-sync-runs": {"task": "evidence.reap_sync_runs", "schedule": 15.0, "options": {"expires": 14}},
-    "usage-months": {"task": "evidence.keep_usage_months", "schedule": 3600.0, "options": {"expires": 3500}},
-    "usage-sums": {"task": "evidence.check_usage_sums", "schedule": 86400.0, "options": {"expires": 86000}},
-    "watch-retirements": {"task": "approvals.watch_retirements", "schedule": 3600.0, "options": {"expires": 3500}},
-    # Reading computes what has lapsed; this warns people ahead and lets facts follow.
-    "data-approvals": {"task": "usecases.follow_data_approvals", "schedule": 3600.0, "options": {"expires": 3500}},
-    "ring-imports": {"task": "usecases.ring_imports", "schedule": 15.0, "options": {"expires": 14}},
-    "sweep-stale-gates": {"task": "approvals.sweep_stale_gates", "schedule": 60.0, "options": {"expires": 55}},
-}
-
 # How many whole months of raw daily usage are kept before the current one; 0 keeps them for ever. Sums always stay.
 USAGE_KEPT_MONTHS = number("USAGE_KEPT_MONTHS", 0)
 if USAGE_KEPT_MONTHS < 0:

@@ -48,3 +48,23 @@ USE_CASE_TABS = [
 # What the floors above know of a component of this kind; an empty kind stands for every one.
 COMPONENT_PANELS = [("", "approvals:component-releases"), ("evaluation_set", "evidence:component-coverage")]
 USE_CASE_PANELS = ["approvals:panel", "evidence:panel"]
+
+# What beat rings, and every how many seconds; a ring that waited as long as that is not worth answering any more.
+_RINGS = {
+    "portal.heartbeat": 15,
+    "portal.deliver_outbox": 15,
+    "portal.prune": 3_600,
+    "evidence.start_due_syncs": 15,
+    "evidence.reap_sync_runs": 15,
+    "evidence.keep_usage_months": 3_600,
+    "evidence.check_usage_sums": 86_400,
+    "usecases.ring_imports": 15,
+    # Reading computes what has lapsed; this warns people ahead and lets facts follow.
+    "usecases.follow_data_approvals": 3_600,
+    "approvals.watch_retirements": 3_600,
+    "approvals.sweep_stale_gates": 60,
+}
+CELERY_BEAT_SCHEDULE = {
+    task: {"task": task, "schedule": float(seconds), "options": {"expires": seconds - 1}}
+    for task, seconds in _RINGS.items()
+}
