@@ -11,7 +11,9 @@ from django.utils import timezone
 from evidence.actions import syncs
 from evidence.actions.connectors import allow_host, create_connector
 from evidence.actions.synchronisation import run_sync
-from evidence.choices import SyncState
+from evidence.choices import ConnectorKind, SyncState
+from evidence.configuring import plain_fields
+from evidence.connectors.registry import connector as connector_of
 from evidence.models import Connector, EvaluationRun, SyncRun, UsageRecord
 from tests.cast import Cast
 from tests.evidence.connectors.phoenix_answers import Phoenix
@@ -133,7 +135,7 @@ def _these_days(_self: Any, _now: Any, _lookback: Any, _first: Any) -> Any:
     return iter([datetime(2026, 11, day, tzinfo=UTC).date() for day in (21, 22)])
 
 
-@pytest.mark.parametrize("kind", ["mlflow", "phoenix", "langfuse", "litellm", "focus_file", "evaluation_file"])
+@pytest.mark.parametrize("kind", sorted(ConnectorKind.values))
 def test_every_kind_is_offered_explained_and_set_up_on_the_same_pages(cast: Cast, kind: str) -> None:
     client = signed_in("petra")
     chooser = client.get("/connectors/new/").content.decode()
@@ -144,7 +146,11 @@ def test_every_kind_is_offered_explained_and_set_up_on_the_same_pages(cast: Cast
     assert "Verified " in page
     fields = {"name": "One", "base_url": "https://source.example.org", "public_key": "pk", "lookback_days": "7"}
     chosen = {"read": "tag", "dialect": "auto", "token": "canary-secret", "secret_key": "canary-secret"}
-    response = client.post(f"/connectors/new/?kind={kind}", {**fields, **chosen})
+    told = {field.name: field.default for field in plain_fields(kind) if field.choices or field.kind == "url"}
+    needed = {field.name: "needed" for field in plain_fields(kind) if field.required and field.name not in fields}
+    chosen |= dict.fromkeys(("client_secret", "secret_access_key"), "canary-secret")
+    filled = {**told, **needed, **fields, **chosen}
+    response = client.post(f"/connectors/new/?kind={kind}", {name: value or "" for name, value in filled.items()})
     connector = Connector.objects.get()
     assert (response.status_code, response["Location"]) == (302, f"/connectors/{connector.pk}/")
     for path in ("", "change/", "secret/", "mapping/"):
@@ -152,7 +158,7 @@ def test_every_kind_is_offered_explained_and_set_up_on_the_same_pages(cast: Cast
         assert shown.status_code == 200
         assert b"canary-secret" not in shown.content
     detail = client.get(f"/connectors/{connector.pk}/").content.decode()
-    assert ("How its metrics are read" in detail) is (kind not in ("litellm", "focus_file"))
+    assert ("How its metrics are read" in detail) is connector_of(kind).reads_scores
 
 
 @pytest.mark.parametrize(("kind", "field"), [("litellm", "read"), ("langfuse", "dialect")])
