@@ -149,7 +149,7 @@ def test_every_kind_is_offered_explained_and_set_up_on_the_same_pages(cast: Cast
     told = {field.name: field.default for field in plain_fields(kind) if field.choices or field.kind == "url"}
     needed = {field.name: "needed" for field in plain_fields(kind) if field.required and field.name not in fields}
     chosen |= dict.fromkeys(("client_secret", "secret_access_key"), "canary-secret")
-    filled = {**told, **needed, **fields, **chosen}
+    filled = {**needed, **fields, **chosen, **told, "base_url": "https://source.example.org"}
     response = client.post(f"/connectors/new/?kind={kind}", {name: value or "" for name, value in filled.items()})
     connector = Connector.objects.get()
     assert (response.status_code, response["Location"]) == (302, f"/connectors/{connector.pk}/")
