@@ -9,15 +9,17 @@ from django.core.exceptions import ValidationError
 from django.utils import timezone
 
 from evidence.actions import syncs
-from evidence.actions.connectors import allow_host, create_connector
+from evidence.actions.connectors import allow_host, change_connector, create_connector
 from evidence.actions.synchronisation import run_sync
 from evidence.choices import ConnectorKind, SyncState
 from evidence.configuring import plain_fields
 from evidence.connectors.registry import connector as connector_of
 from evidence.models import Connector, EvaluationRun, SyncRun, UsageRecord
 from tests.cast import Cast
+from tests.evidence.connectors.azure_answers import KEYS, SCOPE, SECRET
 from tests.evidence.connectors.phoenix_answers import Phoenix
 from tests.evidence.connectors.servers import Server, serving
+from tests.evidence.connectors.test_azure_cost import Azure
 from tests.evidence.connectors.test_langfuse import METADATA, Langfuse
 from tests.evidence.connectors.test_litellm import KEY, Litellm
 from tests.evidence.scenes import counted, version_of
@@ -129,6 +131,43 @@ def test_litellm_s_days_are_stored_restated_and_withdrawn(
         results.pop()
         synced(connector)
     assert [(each.day.day, each.effective_cost) for each in UsageRecord.objects.all()] == [(22, Decimal("0.5"))]
+
+
+def test_azure_s_bill_is_stored_and_another_sign_in_address_erases_the_secret(
+    cast: Cast, version: SystemVersion, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("evidence.connectors.progress.Progress.days_new_first", _these_days)
+    azure = Azure()
+    azure.rows["2026-11-21", "ActualCost"] = [("HR-Bot", "gpt-4o in", 12.5), ("", "x", 3.1)]
+    azure.rows["2026-11-22", "ActualCost"] = [("hr-bot", "gpt-4o in", 0.25)]
+    with serving(azure) as server:
+        config = {"authority": server.url, "scope": SCOPE, **KEYS}
+        connector = connected(
+            cast, server, "azure_cost", config, secrets={"client_secret": SECRET},
+            use_case_mapping={"hr-bot": version.use_case.reference},
+        )  # fmt: skip
+        run = synced(connector)
+        rows = UsageRecord.objects.order_by("day")
+        assert [(each.day.day, each.model, each.billed_cost, each.currency) for each in rows] == [
+            (21, "gpt-4o in", Decimal("12.5"), "EUR"), (22, "gpt-4o in", Decimal("0.25"), "EUR"),
+        ]  # fmt: skip
+        assert any("3.1 EUR carry no use case" in each["reason"] for each in run.rejects)
+        assert SECRET not in repr((run.error, run.rejects, connector.config, connector.cursor))
+        moved = {**connector.config, "authority": "https://login.microsoftonline.us"}
+        change_connector(actor=cast.actor("petra"), connector=connector, config=moved)
+    connector.refresh_from_db()
+    assert connector.secret is None
+
+
+def test_a_cloud_s_connector_sends_nothing_to_an_address_that_is_not_its_vendor_s(cast: Cast) -> None:
+    config = {"authority": "https://login.example.org", "scope": SCOPE, **KEYS}
+    made: dict[str, Any] = {"kind": "azure_cost", "name": "Odd", "secrets": {"client_secret": SECRET}}
+    connector = create_connector(actor=cast.actor("petra"), config=config, **made)
+    run = SyncRun.objects.create(connector=connector, trigger="demand", next_at=timezone.now())
+    run_sync(run.pk)
+    run.refresh_from_db()
+    assert run.error_kind == "refused"
+    assert "login.example.org is not one of this vendor's own addresses" in run.error
 
 
 def _these_days(_self: Any, _now: Any, _lookback: Any, _first: Any) -> Any:
