@@ -9,6 +9,11 @@ class ConnectorKind(models.TextChoices):
     PHOENIX = "phoenix", _("Arize Phoenix")
     LANGFUSE = "langfuse", _("Langfuse")
     LITELLM = "litellm", _("LiteLLM proxy")
+    AZURE_COST = "azure_cost", _("Azure Cost Management")
+    AZURE_MONITOR = "azure_monitor", _("Azure Monitor")
+    OPENAI_EVALS = "openai_evals", _("OpenAI and Azure AI Foundry evals")
+    OPENAI_USAGE = "openai_usage", _("OpenAI usage and costs")
+    AWS = "aws", _("AWS (Bedrock)")
     FOCUS_FILE = "focus_file", _("Cost file (FOCUS)")
     EVALUATION_FILE = "evaluation_file", _("Evaluation file")
 

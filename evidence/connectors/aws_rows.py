@@ -6,10 +6,10 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
-from evidence.connectors.azure_cost_rows import key_of
 from evidence.connectors.errors import SchemaError
 from evidence.connectors.progress import finality_of
 from evidence.connectors.shapes import mapping_of, rows_of, text_of
+from evidence.connectors.tagging import key_of
 from evidence.numbers import to_decimal_or_none
 from evidence.readings import Finality, UsageReading
 

@@ -1,6 +1,5 @@
 """From the tables of Azure Cost Management to usage readings: columns by name, exact amounts, nothing dropped."""
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -10,14 +9,13 @@ from typing import Any, Final, Literal
 from evidence.connectors.errors import SchemaError
 from evidence.connectors.progress import finality_of
 from evidence.connectors.shapes import rows_of, text_of
+from evidence.connectors.tagging import key_of
 from evidence.numbers import to_decimal_or_none
 from evidence.readings import Reject, UsageReading
 
 PROVIDER: Final = "azure"
 COST: Final = ("cost", "pretaxcost", "totalcost", "costusd")
 Basis = Literal["actual", "amortized"]
-
-_REFERENCE: Final = re.compile(r"uc-\d{4,9}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,12 +102,6 @@ class Bill:
             place = (each.use_case, each.detail, each.currency)
             found[place] = found.get(place, Decimal(0)) + each.amount
         return found
-
-
-def key_of(value: str) -> str:
-    """How a tag's value or a resource names a use case: Azure's spelling varies in case, so it is written small."""
-    small = value.strip().lower()
-    return small.upper() if _REFERENCE.fullmatch(small) else small
 
 
 def readings_of(

@@ -9,13 +9,17 @@ from django.core.exceptions import ValidationError
 from django.utils import timezone
 
 from evidence.actions import syncs
-from evidence.actions.connectors import allow_host, create_connector
+from evidence.actions.connectors import allow_host, change_connector, create_connector
 from evidence.actions.synchronisation import run_sync
-from evidence.choices import SyncState
+from evidence.choices import ConnectorKind, SyncState
+from evidence.configuring import plain_fields
+from evidence.connectors.registry import connector as connector_of
 from evidence.models import Connector, EvaluationRun, SyncRun, UsageRecord
 from tests.cast import Cast
+from tests.evidence.connectors.azure_answers import KEYS, SCOPE, SECRET
 from tests.evidence.connectors.phoenix_answers import Phoenix
 from tests.evidence.connectors.servers import Server, serving
+from tests.evidence.connectors.test_azure_cost import Azure
 from tests.evidence.connectors.test_langfuse import METADATA, Langfuse
 from tests.evidence.connectors.test_litellm import KEY, Litellm
 from tests.evidence.scenes import counted, version_of
@@ -129,11 +133,48 @@ def test_litellm_s_days_are_stored_restated_and_withdrawn(
     assert [(each.day.day, each.effective_cost) for each in UsageRecord.objects.all()] == [(22, Decimal("0.5"))]
 
 
+def test_azure_s_bill_is_stored_and_another_sign_in_address_erases_the_secret(
+    cast: Cast, version: SystemVersion, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("evidence.connectors.progress.Progress.days_new_first", _these_days)
+    azure = Azure()
+    azure.rows["2026-11-21", "ActualCost"] = [("HR-Bot", "gpt-4o in", 12.5), ("", "x", 3.1)]
+    azure.rows["2026-11-22", "ActualCost"] = [("hr-bot", "gpt-4o in", 0.25)]
+    with serving(azure) as server:
+        config = {"authority": server.url, "scope": SCOPE, **KEYS}
+        connector = connected(
+            cast, server, "azure_cost", config, secrets={"client_secret": SECRET},
+            use_case_mapping={"hr-bot": version.use_case.reference},
+        )  # fmt: skip
+        run = synced(connector)
+        rows = UsageRecord.objects.order_by("day")
+        assert [(each.day.day, each.model, each.billed_cost, each.currency) for each in rows] == [
+            (21, "gpt-4o in", Decimal("12.5"), "EUR"), (22, "gpt-4o in", Decimal("0.25"), "EUR"),
+        ]  # fmt: skip
+        assert any("3.1 EUR carry no use case" in each["reason"] for each in run.rejects)
+        assert SECRET not in repr((run.error, run.rejects, connector.config, connector.cursor))
+        moved = {**connector.config, "authority": "https://login.microsoftonline.us"}
+        change_connector(actor=cast.actor("petra"), connector=connector, config=moved)
+    connector.refresh_from_db()
+    assert connector.secret is None
+
+
+def test_a_cloud_s_connector_sends_nothing_to_an_address_that_is_not_its_vendor_s(cast: Cast) -> None:
+    config = {"authority": "https://login.example.org", "scope": SCOPE, **KEYS}
+    made: dict[str, Any] = {"kind": "azure_cost", "name": "Odd", "secrets": {"client_secret": SECRET}}
+    connector = create_connector(actor=cast.actor("petra"), config=config, **made)
+    run = SyncRun.objects.create(connector=connector, trigger="demand", next_at=timezone.now())
+    run_sync(run.pk)
+    run.refresh_from_db()
+    assert run.error_kind == "refused"
+    assert "login.example.org is not one of this vendor's own addresses" in run.error
+
+
 def _these_days(_self: Any, _now: Any, _lookback: Any, _first: Any) -> Any:
     return iter([datetime(2026, 11, day, tzinfo=UTC).date() for day in (21, 22)])
 
 
-@pytest.mark.parametrize("kind", ["mlflow", "phoenix", "langfuse", "litellm", "focus_file", "evaluation_file"])
+@pytest.mark.parametrize("kind", sorted(ConnectorKind.values))
 def test_every_kind_is_offered_explained_and_set_up_on_the_same_pages(cast: Cast, kind: str) -> None:
     client = signed_in("petra")
     chooser = client.get("/connectors/new/").content.decode()
@@ -144,7 +185,11 @@ def test_every_kind_is_offered_explained_and_set_up_on_the_same_pages(cast: Cast
     assert "Verified " in page
     fields = {"name": "One", "base_url": "https://source.example.org", "public_key": "pk", "lookback_days": "7"}
     chosen = {"read": "tag", "dialect": "auto", "token": "canary-secret", "secret_key": "canary-secret"}
-    response = client.post(f"/connectors/new/?kind={kind}", {**fields, **chosen})
+    told = {field.name: field.default for field in plain_fields(kind) if field.choices or field.kind == "url"}
+    needed = {field.name: "needed" for field in plain_fields(kind) if field.required and field.name not in fields}
+    chosen |= dict.fromkeys(("client_secret", "secret_access_key"), "canary-secret")
+    filled = {**needed, **fields, **chosen, **told, "base_url": "https://source.example.org"}
+    response = client.post(f"/connectors/new/?kind={kind}", {name: value or "" for name, value in filled.items()})
     connector = Connector.objects.get()
     assert (response.status_code, response["Location"]) == (302, f"/connectors/{connector.pk}/")
     for path in ("", "change/", "secret/", "mapping/"):
@@ -152,7 +197,7 @@ def test_every_kind_is_offered_explained_and_set_up_on_the_same_pages(cast: Cast
         assert shown.status_code == 200
         assert b"canary-secret" not in shown.content
     detail = client.get(f"/connectors/{connector.pk}/").content.decode()
-    assert ("How its metrics are read" in detail) is (kind not in ("litellm", "focus_file"))
+    assert ("How its metrics are read" in detail) is connector_of(kind).reads_scores
 
 
 @pytest.mark.parametrize(("kind", "field"), [("litellm", "read"), ("langfuse", "dialect")])

@@ -12,9 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evidence.connectors.azure_cost import AzureCostConnector
-from evidence.connectors.azure_cost_rows import Bill, Grouping, key_of, readings_of
+from evidence.connectors.azure_cost_rows import Bill, Grouping, readings_of
 from evidence.connectors.base import Batch
 from evidence.connectors.errors import AuthError, ConnectorError, RateLimited, Refused, SchemaError
+from evidence.connectors.tagging import key_of
 from evidence.readings import UsageReading
 from tests.evidence.connectors.azure_answers import NOW, SCOPE, SECRET, SignIn, captured, network, session_at
 from tests.evidence.connectors.servers import Heard, Server, in_turn, respond, serving

@@ -4,6 +4,7 @@ import json
 import re
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -173,7 +174,7 @@ def test_a_partial_answer_is_no_success_and_is_asked_in_halves(monitor: Monitor,
     of_day = sorted(each for each in whole if each[0].date() == DAY)
     assert of_day[0][0] == datetime(2026, 11, 23, tzinfo=UTC)
     assert of_day[-1][1] == datetime(2026, 11, 24, tzinfo=UTC)
-    assert all(one[1] == other[0] for one, other in zip(of_day, of_day[1:], strict=False))
+    assert all(one[1] == other[0] for one, other in pairwise(of_day))
 
 
 def test_an_answer_too_large_for_azure_is_asked_in_halves_too(monitor: Monitor) -> None:
@@ -304,7 +305,7 @@ def test_a_setting_that_is_none_is_refused(monitor: Monitor, field: str, value: 
 
 @pytest.mark.parametrize("resources", [[], ["hr-openai"], [f"{RESOURCE}/../x"]])
 def test_metrics_need_whole_resource_ids(monitor: Monitor, resources: list[str]) -> None:
-    with serving(monitor) as server, pytest.raises(Refused, match="No resource is set|is no resource id"):
+    with serving(monitor) as server, pytest.raises(Refused, match=r"No resource is set|is no resource id"):
         fetched(server, read="metrics", resources=resources)
 
 

@@ -14,12 +14,21 @@ from evidence.connectors.transport import Limits, Patience, Transport
 from tests.evidence.connectors.answers import PAYLOADS
 from tests.evidence.connectors.servers import Answer, Server, in_turn, respond, serving
 
-KINDS = ("mlflow", "phoenix", "langfuse", "litellm")
+KINDS = (
+    "mlflow", "phoenix", "langfuse", "litellm", "azure_cost", "azure_monitor", "openai_evals", "openai_usage", "aws",
+)  # fmt: skip
+AZURE = {"tenant": "contoso.example", "client_id": "app-1"}
+SECRETS = dict.fromkeys(("client_secret", "secret_access_key", "token", "secret_key"), "canary-secret")
 CONFIG: dict[str, dict[str, Any]] = {
     "mlflow": {},
     "phoenix": {"projects": ["p"]},
     "langfuse": {"dialect": "v4", "public_key": "pk"},
     "litellm": {},
+    "azure_cost": {**AZURE, "scope": "/subscriptions/s1"},
+    "azure_monitor": {**AZURE, "workspace": "00000000-0000-0000-0000-00000000000a"},
+    "openai_evals": {},
+    "openai_usage": {},
+    "aws": {"access_key_id": "AKID"},
 }
 NOW = datetime(2026, 11, 24, 9, tzinfo=UTC)
 
@@ -32,8 +41,8 @@ def kind(request: pytest.FixtureRequest) -> str:
 def batches(kind: str, server: Server, waits: list[float] | None = None) -> Iterator[Any]:
     patience = Patience(sleep=(waits if waits is not None else []).append, jitter=lambda: 0.0)
     with Transport(allowed_internal=server.allowed, limits=Limits(total=20), patience=patience) as http:
-        config = {"base_url": server.url, "usage_days": 2, **CONFIG[kind]}
-        yield from connector(kind).fetch(Session(config=config, http=http, now=NOW), "")
+        config = {"base_url": server.url, "authority": server.url, "usage_days": 2, **CONFIG[kind]}
+        yield from connector(kind).fetch(Session(config=config, secrets=SECRETS, http=http, now=NOW), "")
 
 
 def failed(kind: str, answer: Answer, expected: type[ConnectorError]) -> ConnectorError:

@@ -43,14 +43,16 @@ class Openai:
     """An organisation whose endpoints answer page after page."""
 
     def __init__(self) -> None:
+        embedded = {"project_id": "proj_a", "model": "embed-3", "num_model_requests": 3, "input_tokens": 9}
+        billed = [paid("proj_a", "gpt-4o-2024-08-06, input", 0.06), paid("proj_a", None, 0.01)]
         self.pages: dict[str, list[list[dict[str, Any]]]] = {
             "usage/completions": [
                 [bucket(22, used("proj_a", "gpt-4o", 5, 100, 20, 40), used("proj_b", "gpt-4o", 1, 8, 0, 2))],
                 [bucket(23, used("proj_a", "gpt-4o", 2, 10, None, 4), used(None, "gpt-4o", 1, 1, 0, 1)), bucket(24)],
             ],
-            "usage/embeddings": [[bucket(22, {"project_id": "proj_a", "model": "embed-3", "num_model_requests": 3, "input_tokens": 9})]],
-            "costs": [[bucket(22, paid("proj_a", "gpt-4o-2024-08-06, input", 0.06), paid("proj_a", None, 0.01)), bucket(23)]],
-        }  # fmt: skip
+            "usage/embeddings": [[bucket(22, embedded)]],
+            "costs": [[bucket(22, *billed), bucket(23)]],
+        }
         self.following = str
         self.asked: list[tuple[str, dict[str, list[str]]]] = []
 
@@ -134,7 +136,7 @@ def test_costs_can_be_left_out() -> None:
 
 def test_a_long_first_visit_is_asked_in_parts_of_31_days() -> None:
     openai = Openai()
-    openai.pages = dict.fromkeys(openai.pages, [[]])
+    openai.pages = {path: [[]] for path in openai.pages}
     with serving(openai) as server:
         batches = fetched(server, usage_days=70, costs=False, endpoints=["completions"])
     assert (len(openai.asked), len(batches), usage(batches)) == (3, 70, [])

@@ -8,7 +8,9 @@ from evidence.connectors.registry import CONNECTORS, connector
 
 def test_every_kind_that_can_be_chosen_has_its_connector_and_the_other_way_round() -> None:
     assert set(CONNECTORS) == set(ConnectorKind.values)
-    with pytest.raises(LookupError, match="There is no connector “arize”, only: evaluation_file, focus_file, langfuse"):
+    with pytest.raises(
+        LookupError, match="There is no connector “arize”, only: aws, azure_cost, azure_monitor, evaluation"
+    ):
         connector("arize")
 
 
