@@ -187,10 +187,7 @@ CELERY_BEAT_SCHEDULE = {
     "sweep-stale-gates": {"task": "approvals.sweep_stale_gates", "schedule": 60.0, "options": {"expires": 55}},
 }
 
-# How many whole months of raw daily usage are kept before the current one; 0 keeps them for ever. Sums always stay.
-USAGE_KEPT_MONTHS = number("USAGE_KEPT_MONTHS", 0)
-if USAGE_KEPT_MONTHS < 0:
-    stop("USAGE_KEPT_MONTHS is negative: give a number of months, or 0 to keep all.")
+USAGE_KEPT_MONTHS = number("USAGE_KEPT_MONTHS", 0)  # whole months of raw usage before the current one; 0 keeps all
 
 # --- People and sign-in ---------------------------------------------------------------------------------------------
 

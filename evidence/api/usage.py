@@ -200,7 +200,8 @@ class UsageRecords(ListAPIView[UsageRecord]):
     )
     @idempotent
     def post(self, request: Request) -> Response:
-        actor, pushed = actor_of(request), request.data
+        actor = actor_of(request)
+        pushed: object = request.data
         most = MOST_ROWS if request.content_type.startswith("application/json") else MOST_LINES
         if not isinstance(pushed, Pushed) or not 1 <= pushed.rows <= most:
             raise ValidationError({"": [_("Send a list of 1 to %(most)s rows.") % {"most": most}]})
