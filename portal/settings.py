@@ -186,7 +186,6 @@ CELERY_BEAT_SCHEDULE = {
     "ring-imports": {"task": "usecases.ring_imports", "schedule": 15.0, "options": {"expires": 14}},
     "sweep-stale-gates": {"task": "approvals.sweep_stale_gates", "schedule": 60.0, "options": {"expires": 55}},
 }
-
 USAGE_KEPT_MONTHS = number("USAGE_KEPT_MONTHS", 0)  # whole months of raw usage before the current one; 0 keeps all
 
 # --- People and sign-in ---------------------------------------------------------------------------------------------

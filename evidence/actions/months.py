@@ -82,7 +82,7 @@ def make_months_ahead(today: date | None = None) -> int:
 
 @transaction.atomic
 def drop_old_months(today: date | None = None) -> list[str]:
-    """Drop raw months that are older than the setting keeps, such as ["202411"]; the daily sums stay. Off unless above 0."""
+    """Drop raw months that are older than the setting keeps, such as ["202411"]; the sums stay. Off unless above 0."""
     kept = settings.USAGE_KEPT_MONTHS
     if kept <= 0:
         return []
