@@ -5,9 +5,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
+from typing import Any
 
-from django.db.models import Count, Prefetch, QuerySet, Sum
-from django.db.models.functions import Greatest
+from django.db import connection
+from django.db.models import Count, Prefetch, QuerySet
 from django.http import Http404
 from django.utils import timezone
 
@@ -17,7 +18,6 @@ from evidence.models import (
     EvaluationRun,
     EvaluationScore,
     SyncRun,
-    UsageDay,
     UsageRecord,
 )
 from portal.actors import Actor
@@ -119,46 +119,29 @@ class DailyUse:
     without_requests: int = 0
 
 
+_DAILY_USE = """
+SELECT day, currency, sum(cost), sum(input_tokens), sum(output_tokens), sum(requests), sum(failed_requests),
+    sum(successful_outcomes), sum(list_cost), sum(billed_cost), sum(effective_cost), sum(rows)::bigint,
+    sum(provisional_rows)::bigint, sum(allocated_rows)::bigint, sum(cost_unknown)::bigint,
+    sum(greatest(input_tokens_unknown, output_tokens_unknown))::bigint, sum(requests_unknown)::bigint
+FROM usage_day WHERE use_case_id = %s AND day > %s GROUP BY day, currency ORDER BY day, currency
+"""
+
+
 def daily_use(use_case: UseCase, days: int = 90) -> list[DailyUse]:
     """Effective cost (billed where that is all there is), tokens and requests per day and currency, oldest first.
 
     Read from the daily sums alone: raw rows may be many, or gone.
     """
     since = timezone.now().date() - timedelta(days=days)
-    names = ("list_cost", "billed_cost", "effective_cost", "rows", "provisional_rows", "allocated_rows")
-    rows = (
-        UsageDay.objects.filter(use_case=use_case, day__gt=since)
-        .values("day", "currency")
-        .annotate(
-            all_cost=Sum("cost"),
-            inputs=Sum("input_tokens"),
-            outputs=Sum("output_tokens"),
-            all_requests=Sum("requests"),
-            failed=Sum("failed_requests"),
-            outcomes=Sum("successful_outcomes"),
-            without_cost=Sum("cost_unknown"),
-            without_tokens=Sum(Greatest("input_tokens_unknown", "output_tokens_unknown")),
-            without_requests=Sum("requests_unknown"),
-            **{f"sum_{name}": Sum(name) for name in names},
-        )
-        .order_by("day", "currency")
-    )
-    return [
-        DailyUse(
-            day=row["day"],
-            currency=row["currency"],
-            cost=row["all_cost"],
-            tokens=known_sum([_whole(row["inputs"]), _whole(row["outputs"])]),
-            requests=_whole(row["all_requests"]),
-            failed_requests=_whole(row["failed"]),
-            outcomes=_whole(row["outcomes"]),
-            without_cost=row["without_cost"],
-            without_tokens=row["without_tokens"],
-            without_requests=row["without_requests"],
-            **{name: row[f"sum_{name}"] for name in names},
-        )
-        for row in rows
-    ]
+    with connection.cursor() as cursor:
+        cursor.execute(_DAILY_USE, [use_case.pk, since])
+        return [_daily_use(*row) for row in cursor.fetchall()]
+
+
+def _daily_use(day: date, currency: str, cost: Decimal | None, *rest: Any) -> DailyUse:
+    inputs, outputs, requests, failed, outcomes = (_whole(number) for number in rest[:5])
+    return DailyUse(day, currency, cost, known_sum([inputs, outputs]), requests, failed, outcomes, *rest[5:])
 
 
 def _whole(number: Decimal | None) -> int | None:

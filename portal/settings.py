@@ -174,10 +174,7 @@ CELERY_TASK_TIME_LIMIT = 300
 CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 1800}
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TIMEZONE = "UTC"
-# How many whole months of raw daily usage are kept before the current one; 0 keeps them for ever. Sums always stay.
-USAGE_KEPT_MONTHS = number("USAGE_KEPT_MONTHS", 0)
-if USAGE_KEPT_MONTHS < 0:
-    stop("USAGE_KEPT_MONTHS is negative: give a number of months, or 0 to keep all.")
+USAGE_KEPT_MONTHS = number("USAGE_KEPT_MONTHS", 0)  # whole months of raw usage before the current one; 0 keeps all
 
 # --- People and sign-in ---------------------------------------------------------------------------------------------
 

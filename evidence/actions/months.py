@@ -82,9 +82,9 @@ def make_months_ahead(today: date | None = None) -> int:
 
 @transaction.atomic
 def drop_old_months(today: date | None = None) -> list[str]:
-    """Drop raw months that are older than the setting keeps, such as ["202411"]; the daily sums stay. Off when 0."""
+    """Drop raw months that are older than the setting keeps, such as ["202411"]; the sums stay. Off unless above 0."""
     kept = settings.USAGE_KEPT_MONTHS
-    if not kept:
+    if kept <= 0:
         return []
     first = (today or timezone.now().date()).replace(day=1)
     for _number in range(kept):

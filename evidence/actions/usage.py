@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from datetime import date
 from decimal import Decimal
+from itertools import count
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -108,14 +109,15 @@ def record_usage(
     source: str,
     resolve: Resolve,
     covers: tuple[date, date] | None = None,
+    numbers: Iterable[int] | None = None,
 ) -> UsageCounts:
     """Store daily usage; the same again changes nothing, a restated row replaces its key.
 
     `covers` says that the readings are all that the source has for those days: its other rows there are removed. What
-    cannot be stored is rejected with its position, counted from 1, and a reason; the rest is stored. Raises Refused
-    when the actor may not bring evidence of one of the use cases.
+    cannot be stored is rejected with a reason and its position, counted from 1 or as `numbers` say; the rest is stored.
+    Raises Refused when the actor may not bring evidence of one of the use cases.
     """
-    found = _delivered(actor, readings, source, resolve)
+    found = _delivered(actor, zip(numbers or count(1), readings, strict=False), source, resolve)
     if not found.rows and covers is None:
         return UsageCounts(rejected=tuple(found.rejected))
     with ledger.staging(_COLUMNS) as copy:
@@ -157,10 +159,10 @@ def _lock(
     return {use_case.pk: use_case for use_case in locked}
 
 
-def _delivered(actor: Actor, readings: Iterable[UsageReading], source: str, resolve: Resolve) -> _Delivery:
+def _delivered(actor: Actor, readings: Iterable[tuple[int, UsageReading]], source: str, resolve: Resolve) -> _Delivery:
     found, calendar = _Delivery(), Calendar()
     seen: dict[tuple[object, ...], int] = {}
-    for number, reading in enumerate(readings, 1):
+    for number, reading in readings:
         try:
             target = resolve(reading)
             row = _row(reading, target, source)

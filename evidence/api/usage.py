@@ -200,7 +200,8 @@ class UsageRecords(ListAPIView[UsageRecord]):
     )
     @idempotent
     def post(self, request: Request) -> Response:
-        actor, pushed = actor_of(request), request.data
+        actor = actor_of(request)
+        pushed: object = request.data
         most = MOST_ROWS if request.content_type.startswith("application/json") else MOST_LINES
         if not isinstance(pushed, Pushed) or not 1 <= pushed.rows <= most:
             raise ValidationError({"": [_("Send a list of 1 to %(most)s rows.") % {"most": most}]})
@@ -226,9 +227,14 @@ def _store_rows(actor: Actor, pushed: Pushed) -> UsageCounts:
         else:
             readings.append(reading)
             numbers.append(number)
-    counts = record_usage(actor=actor, readings=readings, source=push_source(actor), resolve=resolver(actor))
-    rejected += [replace(each, reference=str(numbers[int(each.reference) - 1])) for each in counts.rejected]
-    return replace(counts, rejected=tuple(sorted(rejected, key=lambda each: int(each.reference))))
+    counts = record_usage(
+        actor=actor, readings=readings, source=push_source(actor), resolve=resolver(actor), numbers=numbers
+    )
+    return _with(counts, rejected)
+
+
+def _with(counts: UsageCounts, rejected: list[Reject]) -> UsageCounts:
+    return replace(counts, rejected=tuple(sorted([*rejected, *counts.rejected], key=lambda each: int(each.reference))))
 
 
 def _store_table(actor: Actor, pushed: Pushed) -> UsageCounts:
@@ -244,8 +250,7 @@ def _store_table(actor: Actor, pushed: Pushed) -> UsageCounts:
             accepted.append(_columns(number, reading))
     table = usage_table.with_rows(table, accepted)
     counts = record_usage_table(actor=actor, table=table, source=push_source(actor), resolve=resolver(actor))
-    rejected += counts.rejected
-    return replace(counts, rejected=tuple(sorted(rejected, key=lambda each: int(each.reference))))
+    return _with(counts, rejected)
 
 
 def _looked_at(row: Any) -> tuple[UsageReading | None, str]:

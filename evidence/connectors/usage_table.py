@@ -218,6 +218,7 @@ def _no_constant(_name: str) -> None:
 _READ: Final = json.JSONDecoder(
     object_pairs_hook=_unique, parse_int=str, parse_float=str, parse_constant=_no_constant
 ).decode
+_READ_TOGETHER: Final = json.JSONDecoder(parse_int=str, parse_float=str, parse_constant=_no_constant).decode
 
 
 def _objects(lines: list[bytes]) -> list[Any]:
@@ -226,10 +227,11 @@ def _objects(lines: list[bytes]) -> list[Any]:
     # With one brace at either end of a line and no other, no object can begin in one line and end in another.
     if body.count(b"{") == len(lines) and all(line[:1] == b"{" and line.rstrip()[-1:] == b"}" for line in lines):
         try:
-            found = _READ(f"[{body.decode()}]")
+            found = _READ_TOGETHER(f"[{body.decode()}]")
         except (ValueError, RecursionError):
             found = []
-        if len(found) == len(lines):
+        # With as many colons as keys, no key stands twice.
+        if len(found) == len(lines) and body.count(b":") == sum(map(len, found)):
             return list(found)
     return [_object(line) for line in lines]
 

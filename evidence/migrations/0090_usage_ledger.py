@@ -1,7 +1,8 @@
 """Usage by month: unknown counts may be null, list cost, one partition a month made by the owner's function, day sums.
 
-Readers go on while the rows are copied; writers wait, and find the new table when it is in place. Backwards copies the
-rows again into one whole table, with 0 for unknown, as it was; list cost and the day sums are lost there.
+Readers go on while the rows are copied; writers wait, and find the new table when it is in place. The version before
+cannot write usage into it (it asks a new row for a system column): its deliveries fail whole until it is replaced.
+Backwards copies the rows again into one whole table, with 0 for unknown, as it was; list cost and sums are lost there.
 """
 
 import django.db.models.deletion
@@ -203,7 +204,7 @@ _FUNCTIONS = [
         for name in ("usage_month_made", "usage_months_dropped")
         for statement in (
             f"REVOKE ALL ON FUNCTION {name}(date) FROM PUBLIC",
-            "DO $do$ BEGIN IF EXISTS (SELECT 1 FROM pg_roles WHERE rolname = 'gatehouse_app') THEN"
+            "DO $do$ BEGIN IF EXISTS (SELECT 1 FROM pg_roles WHERE rolname = 'gatehouse_app') THEN"  # nosec B608
             f" GRANT EXECUTE ON FUNCTION {name}(date) TO gatehouse_app; END IF; END $do$",
         )
     ),
@@ -217,7 +218,7 @@ SELECT use_case_id, day, environment, currency, count(*), count(*) FILTER (WHERE
     count(*) FILTER (WHERE cost_basis = 'allocated'),
     {", ".join(f"sum({name}), count(*) - count({name})" for name in (*FIGURES, "coalesce(effective_cost, billed_cost)"))}
 FROM usage_record GROUP BY use_case_id, day, environment, currency
-"""  # noqa: S608  (our own column names)
+"""  # noqa: S608  # nosec B608 (our own column names)
 
 
 class Migration(migrations.Migration):

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import IntegrityError, connection, transaction
+from django.utils.html import strip_tags
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -22,6 +23,7 @@ from evidence.readings import UsageReading
 from portal.actors import worker
 from tests.cast import Cast
 from tests.evidence.scenes import usage
+from tests.evidence.test_pages import signed_in
 from tests.usecases.scenes import registered
 from usecases.models import UseCase
 
@@ -275,3 +277,23 @@ def test_the_database_holds_one_sum_per_key(cast: Cast) -> None:
         row.save(force_insert=True)
     with pytest.raises(IntegrityError, match="usage_day_sums_something"), transaction.atomic():
         UsageDay.objects.update(rows=0)
+
+
+def page_of(use_case: UseCase) -> str:
+    page = signed_in("olivia").get(f"/use-cases/{use_case.reference}/evidence/").content.decode()
+    return " ".join(strip_tags(page).split())
+
+
+def test_the_page_says_not_reported_instead_of_zero(cast: Cast) -> None:
+    use_case = registered(cast)
+    silent = dict.fromkeys(("requests", "failed_requests", "input_tokens", "cached_input_tokens", "output_tokens"))
+    store(use_case, usage(**silent))
+    page = page_of(use_case)
+    assert "Tokens Not reported" in page
+    assert "Requests Not reported" in page
+
+
+def test_the_page_says_how_many_rows_a_sum_leaves_out(cast: Cast) -> None:
+    use_case = registered(cast)
+    store(use_case, usage(model="a", requests=None, failed_requests=None), usage(model="b"))
+    assert "Requests 100 1 row does not report them" in page_of(use_case)
