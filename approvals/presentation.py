@@ -173,7 +173,8 @@ def _independent(grounds: Grounds, lane: Any, people: Sequence[User]) -> list[Us
         barred = {*grounds.contributions, release.proposed_by_id, release.use_case.owner_id}
     else:
         # Whoever acts for the owner took no part either; the owner may have.
-        barred = {*grounds.contributions, release.proposed_by_id} - {release.use_case.owner_id}
+        barred = {*grounds.contributions, release.proposed_by_id}
+        barred.discard(release.use_case.owner_id)
     return [person for person in people if person.pk not in signed and person.pk not in barred]
 
 

@@ -2,7 +2,7 @@
 
 import uuid
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.db import connection
 from django.db.models import Q, QuerySet
@@ -64,7 +64,7 @@ def read_held(actor: "Actor") -> Held:
     if holder is None or not holder.is_active:
         return held
     whose = _OF_PERSON if actor.person is not None else _OF_ACCOUNT
-    asked = {"now": timezone.now(), "today": today(), "holder": holder.pk}
+    asked: dict[str, Any] = {"now": timezone.now(), "today": today(), "holder": holder.pk}
     with connection.cursor() as cursor:
         cursor.execute(_HELD.format(holder=whose), asked)
         for role, path, principal, name in cursor.fetchall():

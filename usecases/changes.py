@@ -68,6 +68,7 @@ THINGS = (
             "purpose": lazy("Purpose"),
             "access_boundary": lazy("Access boundary"),
             "decided_by_id": lazy("Decided by"),
+            "decided_for_id": lazy("Decided for"),
             "note": lazy("Note"),
             "valid_until": lazy("Valid until"),
         },

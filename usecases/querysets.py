@@ -226,8 +226,8 @@ class StewardshipRequestQuerySet(models.QuerySet["StewardshipRequest"]):
         """
         asked = self.for_ownership().filter(person=person).values("id")
         owners = [person.pk, *acting_for]
-        joins = self.filter(state=RequestState.OPEN, use_case__owner__in=owners).exclude(kind__in=OWNERSHIP)
-        joins = joins.exclude(person=person).values("id")
+        open_joins = self.filter(state=RequestState.OPEN, use_case__owner__in=owners).exclude(kind__in=OWNERSHIP)
+        joins = open_joins.exclude(person=person).values("id")
         return self.filter(id__in=asked.union(joins, all=True))
 
     def get_known(self, actor: Actor, pk: uuid.UUID) -> "StewardshipRequest | None":

@@ -98,12 +98,13 @@ def _decide(
     grounds = grounds_of(held, fresh=True)
     require(_ruling(fresh, held, lane, kind, grounds, comment, digest, release_digest))
     assert fresh.person is not None and grounds.verdict is not None
+    signer = fresh.person
     if lane == LaneKey.BUSINESS:
         fresh = acting(fresh, held.use_case.owner)
     decision = Decision.objects.create(
         release=held,
         lane=lane,
-        person=fresh.person,
+        person=signer,
         signed_for=behind(fresh),
         kind=kind,
         comment=comment,

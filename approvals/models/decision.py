@@ -50,7 +50,7 @@ IF NOT EXISTS (
     RAISE EXCEPTION 'decision_matches_its_release' USING ERRCODE = 'integrity_constraint_violation';
 END IF;
 RETURN NEW;
-""".replace("{WINDOW}", acts_in_window("signed_for_id", "person_id", name="decision_delegate_has_a_window"))
+""".replace("{WINDOW}", acts_in_window("signed_for_id", "person_id", name="decision_delegate_has_a_window"))  # nosec B608
 
 
 class Decision(models.Model):

@@ -186,7 +186,7 @@ def member_ids(value: Any) -> list[str]:
     entries = [] if value is None else value if isinstance(value, list) else [value]
     if len(entries) > MOST_MEMBERS:
         raise ScimError(400, f"At most {MOST_MEMBERS} members in one request.", "tooMany")
-    found = [each.get("value") if isinstance(each, Mapping) else each for each in entries]
+    found: list[Any] = [each.get("value") if isinstance(each, Mapping) else each for each in entries]
     if not all(isinstance(each, str) and 0 < len(each) <= 64 for each in found):
         raise invalid("members is a list of objects, each with the id of a User as its value.")
     return list(dict.fromkeys(found))

@@ -6,6 +6,7 @@ from django.contrib import messages
 from django.db.models import Q
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
@@ -39,7 +40,7 @@ def of_person(request: Request, pk: uuid.UUID) -> HttpResponse:
 def _page(request: Request, person: User, name: str, **kwargs: uuid.UUID) -> HttpResponse:
     form = AbsenceForm(request.POST if request.method == "POST" else None, person=person)
     if request.method == "POST" and form.is_valid() and _was_set(request, person, form):
-        return redirect(name, **kwargs)
+        return redirect(reverse(name, kwargs=kwargs))
     known = Absence.objects.select_related("person", "delegate", "set_by").order_by("first_day", "id")
     running = known.filter(closed_at__isnull=True, last_day__gte=today())
     over = known.filter(person=person).filter(Q(closed_at__isnull=False) | Q(last_day__lt=today()))

@@ -95,7 +95,7 @@ def test_four_eyes_are_not_got_round_by_delegation(
     release = a_release(cast, tier, by=proposer)
     if contributor is not None:
         ReleaseContributor.objects.get_or_create(release=release, person=cast.people[contributor], part="evidence")
-    kept(cast, 0, 0, delegate="petra")
+    kept(cast, -1, 1, delegate="petra")
     alone = len(release.lanes) == 1
     assert alone is (tier == Tier.LOW)
     ruling = may_decide(fresh(cast, "petra"), release, "business")
@@ -111,7 +111,7 @@ def test_four_eyes_are_not_got_round_by_delegation(
 
 def test_one_person_signs_one_lane_also_when_one_of_them_is_somebody_elses(cast: Cast) -> None:
     release = a_release(cast)
-    kept(cast, 0, 0, delegate="amina")
+    kept(cast, -1, 1, delegate="amina")
     sign(cast, release, "business", by="amina")
     with pytest.raises(Refused) as caught:
         sign(cast, release, "technical", by="amina")
@@ -122,7 +122,7 @@ def test_one_person_signs_one_lane_also_when_one_of_them_is_somebody_elses(cast:
 def test_a_role_is_not_passed_on(cast: Cast, lane: str) -> None:
     release = a_release(cast)
     absent = {"technical": "amina", "security": "sam"}[lane]
-    kept(cast, 0, 0, person=absent)
+    kept(cast, -1, 1, person=absent)
     ruling = may_decide(fresh(cast, "otto"), release, lane)
     assert [reason.code for reason in ruling.reasons] == ["not_this_lane"]
     with pytest.raises(IntegrityError, match="decision_only_the_owners_lane_is_delegated"), transaction.atomic():
@@ -137,7 +137,7 @@ def asked(cast: Cast, by: str = "olivia", use_case: UseCase | None = None) -> Da
 
 def test_the_delegate_answers_for_the_data_owner(cast: Cast) -> None:
     use = asked(cast)
-    kept(cast, 0, 0, person="petra")
+    kept(cast, -1, 1, person="petra")
     decided = approve_data_use(actor=cast.actor("otto"), data_use=use)
     assert (decided.decided_by, decided.decided_for) == (cast.otto, cast.petra)
     event = AuditEvent.objects.get(payload__action="data_use.approved")
@@ -152,7 +152,7 @@ def test_the_delegate_answers_no_request_of_their_own_and_nothing_without_a_wind
 ) -> None:
     use = asked(cast)
     if code == "own_request":
-        kept(cast, 0, 0, person="petra", delegate=delegate)
+        kept(cast, -1, 1, person="petra", delegate=delegate)
     with pytest.raises(Refused) as caught:
         approve_data_use(actor=cast.actor(delegate), data_use=use)
     assert caught.value.reasons[0].code == code
@@ -161,7 +161,7 @@ def test_the_delegate_answers_no_request_of_their_own_and_nothing_without_a_wind
 
 def test_the_owner_of_the_use_case_does_not_approve_its_data_in_anothers_place(cast: Cast) -> None:
     use = asked(cast, by="arno")
-    kept(cast, 0, 0, person="petra", delegate="olivia")
+    kept(cast, -1, 1, person="petra", delegate="olivia")
     with pytest.raises(Refused) as caught:
         approve_data_use(actor=cast.actor("olivia"), data_use=use)
     assert [reason.code for reason in caught.value.reasons] == ["delegate_owns_use_case"]
@@ -185,7 +185,7 @@ def test_the_database_lets_no_delegate_round_four_eyes(cast: Cast, values: dict[
 
 
 def test_what_a_delegate_decided_can_be_asked_again_after_the_window(cast: Cast) -> None:
-    use, absence = asked(cast), kept(cast, 0, 0, person="petra")
+    use, absence = asked(cast), kept(cast, -1, 1, person="petra")
     approve_data_use(actor=cast.actor("otto"), data_use=use)
     end_absence(actor=cast.actor("petra"), absence=absence)
     again = request_data_use(
@@ -198,8 +198,8 @@ def test_the_delegate_lets_somebody_join_but_takes_nothing_over(cast: Cast) -> N
     use_case = registered(cast)
     joins = request_to_join(actor=cast.actor("dev"), use_case=use_case)
     owns = request_handover(actor=cast.actor("olivia"), subject=use_case, person=cast.arno)
-    kept(cast, 0, 0)
-    kept(cast, 0, 0, person="arno")
+    kept(cast, -1, 1)
+    kept(cast, -1, 1, person="arno")
     accept_request(actor=cast.actor("otto"), request=joins)
     event = AuditEvent.objects.get(payload__action="stewardship.accepted")
     assert as_lines([event])[0].actor == "Otto for Olivia"
@@ -210,7 +210,7 @@ def test_the_delegate_lets_somebody_join_but_takes_nothing_over(cast: Cast) -> N
 
 def test_who_asks_to_join_does_not_let_themselves_in_for_the_owner(cast: Cast) -> None:
     joins = request_to_join(actor=cast.actor("dev"), use_case=registered(cast))
-    kept(cast, 0, 0, delegate="dev")
+    kept(cast, -1, 1, delegate="dev")
     with pytest.raises(Refused) as caught:
         accept_request(actor=cast.actor("dev"), request=joins)
     assert [reason.code for reason in caught.value.reasons] == ["own_request"]
@@ -222,8 +222,8 @@ def test_work_of_the_absent_stands_on_the_delegates_home_with_the_name(cast: Cas
         actor=cast.actor("arno"), use_case=release.use_case, data_source=source_of(cast), purpose="To answer."
     )
     assert waiting_for(cast.actor("otto")) == []
-    kept(cast, 0, 0)
-    kept(cast, 0, 0, person="petra")
+    kept(cast, -1, 1)
+    kept(cast, -1, 1, person="petra")
     found = {(entry.verb, entry.acting_for) for entry in waiting_for(cast.actor("otto"))}
     assert found == {("Read and decide", "Olivia"), ("Decide about the data", "Petra")}
     assert use.state == "requested"
@@ -234,6 +234,6 @@ def test_a_delegate_sees_a_restricted_use_case_of_who_is_away_from_both_sides(ca
     UseCase.objects.filter(pk=use_case.pk).update(restricted=True)
     use_case.refresh_from_db()
     assert cast.otto not in people_who_see(use_case)
-    kept(cast, 0, 0)
+    kept(cast, -1, 1)
     assert list(UseCase.objects.visible_to(cast.actor("otto"))) == [use_case]
     assert cast.otto in people_who_see(use_case)

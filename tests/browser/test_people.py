@@ -1,11 +1,17 @@
 """Registering finds what exists: ask to join it instead. And an owner hands over to somebody who accepts."""
 
 import re
+from datetime import timedelta
 
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
+from approvals.models import Decision
+from portal.models.absences import today
+from tests.approvals.story import a_release
 from tests.browser.desks import Office, words_on
 from tests.cast import Cast
+from tests.portal.test_absences import kept
 from tests.usecases.scenes import registered
 from usecases.models import StewardshipRequest, UseCase
 from usecases.policies import team_roles
@@ -73,3 +79,52 @@ def test_who_owns_something_is_switched_off_only_with_a_stand_in(office: Office,
     assert "Nothing is orphaned" in words_on(admin)
     assert "Without anybody present who answers: 0, of 1 running use cases" in words_on(admin)
     assert "Olivia has left." in words_on(admin)
+
+
+def test_who_is_away_names_somebody_who_signs_for_them(office: Office, committed_cast: Cast) -> None:
+    cast = committed_cast
+    release = a_release(cast)
+    olivia = office.desk("olivia")
+    olivia.goto("/")
+    olivia.get_by_role("button", name="Menu of Olivia").click()
+    olivia.get_by_role("link", name="Being away").click()
+    expect(olivia).to_have_url(re.compile("/absences/$"))
+    olivia.get_by_label("First day away").fill(today().isoformat())
+    olivia.get_by_label("Last day away").fill((today() + timedelta(days=1)).isoformat())
+    olivia.get_by_label("Who acts meanwhile").select_option(label="Otto")
+    olivia.get_by_role("button", name="Name this person").click()
+    expect(olivia.locator("main")).to_contain_text("Otto acts from ")
+
+    otto = office.desk("otto", narrow=True)
+    otto.goto("/")
+    expect(otto.locator("main")).to_contain_text("For Olivia, who is away.")
+    otto.get_by_role("link", name=f"Release 1 of {release.use_case.reference} waits for your signature").click()
+    otto.get_by_role("button", name="Approve this release").click()
+    expect(otto.locator(".lane").first).to_contain_text("Otto for Olivia")
+    decision = Decision.objects.get()
+    assert (decision.person, decision.signed_for) == (cast.otto, cast.olivia)
+
+
+def test_axe_finds_nothing_on_the_pages_of_absence_in_light_or_dark_wide_or_narrow(
+    office: Office, committed_cast: Cast
+) -> None:
+    cast = committed_cast
+    kept(cast, 0, 2, reason="Travelling.")
+    kept(cast, 4, 6, person="otto", delegate="olivia")
+    kept(cast, -9, -8)
+    faults = {}
+    for scheme, narrow in (("light", False), ("dark", True)):
+        for who, address in (
+            ("olivia", "/absences/"),
+            ("otto", "/absences/"),
+            ("otto", "/"),
+            ("admin", f"/people/{cast.olivia.pk}/absences/"),
+        ):
+            desk = office.desk(who, scheme=scheme, narrow=narrow)
+            desk.goto(address)
+            expect(desk.get_by_role("heading", level=1)).to_be_visible()
+            found = Axe().run(desk).response["violations"]
+            wide = desk.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth")
+            if found or wide:
+                faults[f"{who} {address} {scheme}"] = [each["id"] for each in found] + ["overflow"] * wide
+    assert faults == {}

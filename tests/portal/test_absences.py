@@ -7,17 +7,27 @@ import pytest
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from portal import actors
+from portal import absence_policies, actors, querysets
 from portal.access import Refused
+from portal.actions import absences as absence_verbs
 from portal.actions.absences import decline_absence, end_absence, set_absence
 from portal.actions.people import deactivate_person
 from portal.delegation import acts_for, answers_for, principals_of
 from portal.models import Absence, AuditEvent, Notice
+from portal.models import absences as absence_models
 from portal.models.absences import LONGEST_DAYS, today
 from portal.trail import as_lines
 from tests.cast import Cast
 
 pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def _one_day(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The day does not turn while a test runs."""
+    day = today()
+    for room in (absence_policies, querysets, absence_verbs, absence_models):
+        monkeypatch.setattr(room, "today", lambda: day)
 
 
 def days(first: int, last: int) -> dict[str, Any]:

@@ -88,7 +88,9 @@ class SourceUses(ListAPIView[DataUse]):
         uses = DataUse.objects.filter(data_source=source)
         if not actor.is_person(source.owner_id):
             uses = uses.filter(use_case_id__in=UseCase.objects.visible_to(actor).values("id"))
-        return uses.select_related("use_case", "data_source", "requested_by", "decided_by", "renewal_requested_by")
+        return uses.select_related(
+            "use_case", "data_source", "requested_by", "decided_by", "decided_for", "renewal_requested_by"
+        )
 
     @extend_schema(tags=["data"], summary="Which use cases touch this source, of those you may see")
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:

@@ -284,6 +284,7 @@ class DataUseOut(serializers.ModelSerializer[DataUse]):
     data_source = Named(read_only=True)
     requested_by = Named(read_only=True)
     decided_by = Named(read_only=True, allow_null=True)
+    decided_for = Named(read_only=True, allow_null=True)
     renewal_requested_by = Named(read_only=True, allow_null=True)
     holds = serializers.BooleanField(read_only=True)
     lapsed = serializers.BooleanField(read_only=True)
@@ -300,6 +301,7 @@ class DataUseOut(serializers.ModelSerializer[DataUse]):
             "requested_by",
             "requested_at",
             "decided_by",
+            "decided_for",
             "decided_at",
             "note",
             "valid_until",

@@ -72,7 +72,9 @@ class DataUses(ListAPIView[DataUse]):
 
     def get_queryset(self) -> QuerySet[DataUse]:
         uses = DataUse.objects.filter(use_case=visible(self.request, self.kwargs["reference"]))
-        return uses.select_related("use_case", "data_source", "requested_by", "decided_by", "renewal_requested_by")
+        return uses.select_related(
+            "use_case", "data_source", "requested_by", "decided_by", "decided_for", "renewal_requested_by"
+        )
 
     @extend_schema(tags=["data"], summary="What this use case does with data")
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:

@@ -100,7 +100,7 @@ IF NOT EXISTS (SELECT 1 FROM data_source s WHERE s.id = NEW.data_source_id AND s
 END IF;
 {WINDOW}
 RETURN NEW;
-""".replace("{WINDOW}", acts_in_window("decided_for_id", "decided_by_id", name="data_use_delegate_has_a_window"))
+""".replace("{WINDOW}", acts_in_window("decided_for_id", "decided_by_id", name="data_use_delegate_has_a_window"))  # nosec B608
 
 
 @tracked(parent="use_case")
