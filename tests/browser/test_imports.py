@@ -29,6 +29,7 @@ def press(page: Page, name: str) -> None:
     page.get_by_role("button", name=name, exact=True).click()
 
 
+@pytest.mark.timeout(600)
 def test_a_small_register_is_mapped_looked_at_applied_and_undone(office: Office, work: Works, tmp_path: Path) -> None:
     path = tmp_path / "inventory.csv"
     path.write_text(SMALL, encoding="utf-8")

@@ -42,6 +42,8 @@ def violations(page: Page, scheme: str, **options: Any) -> list[str]:
     ]
 
 
+# Axe looks at every main page twice; beside other work that takes minutes.
+@pytest.mark.timeout(600)
 def test_axe_finds_nothing_on_any_main_page_in_light_or_dark(office: Office, scene: Scene) -> None:
     """Everything in light; in dark what a scheme can change, the contrast of colours."""
     contrast = {"runOnly": {"type": "rule", "values": ["color-contrast", "link-in-text-block"]}}
