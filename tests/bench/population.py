@@ -3,7 +3,7 @@
 from django.conf import settings
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 from django.contrib.sessions.backends.db import SessionStore
-from django.db import connection
+from django.db import connection, transaction
 from django.utils import timezone
 
 from portal import actors
@@ -39,6 +39,7 @@ def fill_register(cast: Cast, rows: int) -> None:
         cursor.execute("RESET statement_timeout")
 
 
+@transaction.atomic
 def on_three_teams(cast: Cast) -> None:
     """Otto, who has no role anywhere, contributes to three use cases: what else he sees is nothing."""
     for use_case in UseCase.objects.order_by("-number")[:3]:
