@@ -64,5 +64,5 @@ def _attributes(attributes: Mapping[str, Any]) -> SafeString:
     return SafeString("".join(drawn))  # nosec B703: every part is escaped
 
 
-def _escaped(value: object) -> str:
+def _escaped(value: Any) -> str:
     return conditional_escape(value)

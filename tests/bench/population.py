@@ -3,11 +3,15 @@
 from django.conf import settings
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 from django.contrib.sessions.backends.db import SessionStore
-from django.db import connection
+from django.db import connection, transaction
 from django.utils import timezone
 
+from portal import actors
 from portal.models import User
 from tests.cast import Cast
+from usecases.actions.team import join
+from usecases.choices import TeamRole
+from usecases.models import UseCase
 
 _FILL = """
 INSERT INTO use_case (id, audit_rev, title, business_outcome, user_group, pattern, owner_id, unit_id, stage, restricted,
@@ -33,6 +37,13 @@ def fill_register(cast: Cast, rows: int) -> None:
         cursor.execute("SET statement_timeout = '120s'")
         cursor.execute(statement, {"owner": cast.petra.pk, "units": units, "count": len(units), "rows": rows})
         cursor.execute("RESET statement_timeout")
+
+
+@transaction.atomic
+def on_three_teams(cast: Cast) -> None:
+    """Otto, who has no role anywhere, contributes to three use cases: what else he sees is nothing."""
+    for use_case in UseCase.objects.order_by("-number")[:3]:
+        join(actor=actors.person(use_case.owner), use_case=use_case, person=cast.otto, role=TeamRole.CONTRIBUTOR)
 
 
 def analyse() -> None:

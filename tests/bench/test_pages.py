@@ -13,7 +13,7 @@ from portal.choices import Scope
 from portal.models import ApiToken
 from tests.approvals.story import approved
 from tests.bench.load import Target, interleaved, throughput
-from tests.bench.population import analyse, fill_register, session_cookie
+from tests.bench.population import analyse, fill_register, on_three_teams, session_cookie
 from tests.bench.servers import serve
 from tests.bench.table import above, below, publish
 from tests.cast import Cast
@@ -27,10 +27,12 @@ AGAINST = "a bare Django view: session user, 50 of 100,000 rows"
 def test_pages_and_gate_beside_a_bare_view(committed_cast: Cast, settings: Any, tmp_path: Path) -> None:
     release = approved(committed_cast)
     fill_register(committed_cast, ROWS)
+    on_three_teams(committed_cast)
     analyse()
     reference = release.use_case.reference
     as_auditor = {"Cookie": session_cookie(committed_cast.aud)}
     as_owner = {"Cookie": session_cookie(committed_cast.olivia)}
+    of_three = {"Cookie": session_cookie(committed_cast.otto)}
     question = json.dumps(
         {
             "use_case": reference,
@@ -47,6 +49,7 @@ def test_pages_and_gate_beside_a_bare_view(committed_cast: Cast, settings: Any, 
             "yardstick": Target(bare.port, "/yardstick/", as_auditor),
             "register, for the auditor of all": Target(ours.port, "/use-cases/", as_auditor),
             "register, for an owner": Target(ours.port, "/use-cases/", as_owner),
+            "register, for somebody on three teams": Target(ours.port, "/use-cases/", of_three),
             "a use case's page": Target(ours.port, f"/use-cases/{reference}/", as_owner),
             "gate check": Target(ours.port, "/api/v1/gate/check/", _pipeline(committed_cast), "POST", question),
         }
@@ -63,12 +66,18 @@ def test_pages_and_gate_beside_a_bare_view(committed_cast: Cast, settings: Any, 
 
 # What is held today; each lowers as its page gets faster, never the other way.
 _GOALS = {
-    "register, for the auditor of all": 6.0,
-    "register, for an owner": 6.0,
+    "register, for the auditor of all": 3.0,
+    "register, for an owner": 3.0,
+    "register, for somebody on three teams": 3.0,
     "a use case's page": 6.0,
     "gate check": 5.0,
 }
-_RATES = {"register, for the auditor of all": 0.15, "gate check": 0.2}
+_RATES = {
+    "register, for the auditor of all": 0.333,
+    "register, for an owner": 0.333,
+    "register, for somebody on three teams": 0.333,
+    "gate check": 0.2,
+}
 
 
 def _pipeline(cast: Cast) -> dict[str, str]:

@@ -9,8 +9,9 @@ from typing import Any, Literal
 
 from django.conf import settings
 from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import BooleanField, Exists, F, Func, OuterRef, Q, QuerySet
-from django.db.models.lookups import In
+from django.db.models import BooleanField, Exists, F, Func, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce
+from django.db.models.lookups import In, IsNull
 from django.utils import timezone
 from django.utils.module_loading import import_string
 from django.utils.translation import gettext_lazy as _
@@ -39,9 +40,9 @@ class OneOf(Func):
 class Filter:
     """A row fits when it fits any of the values; several filters must all fit.
 
-    `where(values)` is a condition on the use case's own columns, `among(values)` finds the ids of use cases by what
-    belongs to them: a filter has one of the two. `indexed` says the same as `where` by an index of its own, for values
-    that few rows have. `choice`: one of `choices`; `text`: what people type, commas between;
+    `where(values)` is a condition asked of one row after the other, `among(values)` finds the ids of use cases by what
+    belongs to them: a filter has one of the two. `indexed` says the same as `where` the other way round, by an index of
+    its own or from what belongs to the use cases. `choice`: one of `choices`; `text`: what people type, commas between;
     `unit`: ids of business units.
     """
 
@@ -161,10 +162,17 @@ def _lateness() -> list[Callable[[], Any]]:
 
 
 def _overdue(values: Sequence[str]) -> Q:
+    """From what is late, to gather what fits."""
     late = Q()
     for find in _lateness():
-        late |= Q(id__in=find())
+        late |= Q(Exists(find().filter(use_case=OuterRef("pk"))))
     return late
+
+
+def _overdue_one_by_one(values: Sequence[str]) -> Q:
+    """The same asked of each row, for a page in some order: it stops at its last row."""
+    late = [Subquery(find().filter(use_case=OuterRef("pk"))[:1]) for find in _lateness()]
+    return Q(IsNull(Coalesce(*late), False))
 
 
 STAGE = Filter("stage", _("Stage"), where=_stages, indexed=_stages_by_rank, choices=tuple(Stage.choices))
@@ -180,5 +188,11 @@ UNIT = Filter("unit", _("Unit"), where=_in_units, kind="unit")
 OWNER = Filter("owner", _("Owner"), where=_owned_by, kind="text", hint=_("Part of a name"))
 DATA = Filter("data", _("Data class"), among=_using_data_of, choices=tuple(DataClass.choices))
 MODEL = Filter("model", _("Model"), among=_running_on, kind="text", hint=_("As gpt-4o"))
-OVERDUE = Filter("overdue", _("Overdue"), where=_overdue, choices=(("yes", _("Waits longer than five days")),))
+OVERDUE = Filter(
+    "overdue",
+    _("Overdue"),
+    where=_overdue_one_by_one,
+    indexed=_overdue,
+    choices=(("yes", _("Waits longer than five days")),),
+)
 TAG = Filter("tag", _("Tag"), where=_tagged, kind="text", hint=_("wave-1, gdpr"))

@@ -94,9 +94,7 @@ def page(actor: Actor, query: Query, cursor: str, size: int, *, as_lines: bool =
     if query.q and found.few == []:
         return _near(actor, query, size, as_lines=as_lines)
     rows, following = _in_order(actor, found, query.order, cursor, size)
-    # A first page that is also the last has counted them.
-    whole = not cursor and not following
-    return Page(rows, min(len(rows), FEW + 1) if whole else found.count(), following)
+    return Page(rows, found.count(), following)
 
 
 def _ranked(actor: Actor, query: Query, size: int, *, as_lines: bool = False) -> Page:
