@@ -7,9 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 
 from tests import databases
 from tests.cast import Cast, assemble
+
+# How long an example takes tells of the machine, not of the code.
+hypothesis_settings.register_profile("gatehouse", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+hypothesis_settings.load_profile("gatehouse")
 
 LOOPBACK = ["127.0.0.1", "127.0.0.2", "::1", "localhost"]
 

@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("evidence", "0080_told")]
+    dependencies = [("evidence", "0090_usage_ledger")]
 
     operations = [
         migrations.RemoveConstraint(model_name="connector", name="connector_kind_is_known"),

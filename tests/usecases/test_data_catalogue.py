@@ -224,7 +224,9 @@ def test_the_catalogue_is_narrowed(cast, filters, expected):
 
 
 @pytest.mark.django_db
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(order=st.sampled_from([f"{way}{key}" for key in catalogue.ORDERS for way in ("", "-")]), size=st.integers(1, 6))
 def test_pages_hold_every_source_once_in_order_whatever_the_order_and_size(cast, order, size):
     if not DataSource.objects.exists():
