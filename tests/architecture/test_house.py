@@ -25,6 +25,7 @@ OWN_ROOMS = {
     "portal": {
         "access", "actors", "audit", "celery", "checks", "composition", "context", "embedded", "env", "errors",
         "exports", "files", "finders", "form_renderer", "formula_guard", "handover", "history", "htmx", "http",
+        "absence_policies", "delegation", "provisioning_policies", "scim",  # who acts for whom; a directory's door
         "identifiers", "leaving", "logs", "middleware", "navigation", "palette", "privileges", "settings", "sso",
         "trail", "triggers", "wiring", "wsgi",
     },
