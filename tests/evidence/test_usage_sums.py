@@ -98,7 +98,9 @@ def two(cast: Cast) -> list[UseCase]:
     return [registered(cast), registered(cast, title="Another helper")]
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(
+    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(deliveries=DELIVERIES)
 def test_after_any_deliveries_every_sum_is_that_of_its_rows_and_a_replay_changes_nothing(
     two: list[UseCase], deliveries: list[Any]

@@ -90,7 +90,9 @@ ROWS = st.lists(
 )
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(rows=ROWS, by_line=st.booleans())
 def test_columns_answer_and_store_what_row_by_row_does(
     pipeline: Caller, digest: str, rows: list[Any], by_line: bool
