@@ -75,7 +75,7 @@ ROWS: list[Row] = [
     ),
     # A directory's token alone opens SCIM: no session, and no token that is good for more.
     *(
-        Row(name=name, method="GET", kwargs=kwargs, others=401, anonymous=401)
+        Row(name=name, method="GET", kwargs=kwargs, others=403, anonymous=401)
         for name, kwargs in (
             ("scim-configuration", {}),
             ("scim-resource-types", {}),
@@ -89,7 +89,7 @@ ROWS: list[Row] = [
         )
     ),
     *(
-        Row(name=name, method=method, kwargs=kwargs, data={}, others=401, anonymous=401)
+        Row(name=name, method=method, kwargs=kwargs, data={}, others=403, anonymous=401)
         for name, method, kwargs in (
             ("scim-users", "POST", {}),
             ("scim-user", "PUT", OTTO),
