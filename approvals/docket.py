@@ -44,6 +44,8 @@ class Entry:
     text: str
     verb: str
     due_on: date | None = None
+    # What was told about it says no more than this entry does.
+    says_all: bool = False
     # The name of the absent person whose duty it is; empty for one's own.
     acting_for: str = ""
 
@@ -265,6 +267,7 @@ def _stewardship(actor: Actor, person: User) -> Iterator[Entry]:
             f"{text} {request.message[:200]}".strip(),
             _("Read and answer"),
             acting_for=_in_place_of(actor, request.use_case.owner_id) if joins and request.use_case else "",
+            says_all=True,
         )
 
 

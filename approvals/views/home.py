@@ -13,11 +13,10 @@ def home(request: HttpRequest) -> HttpResponse:
     actor = request.actor  # type: ignore[attr-defined]
     own = [{"use_case": use_case, "next": next_step(actor, use_case)} for use_case in own_use_cases(actor)]
     waiting = waiting_for(actor)
-    said = {entry.url for entry in waiting}
+    said = {entry.url for entry in waiting if entry.says_all}
     context = {
         "waiting": waiting,
         "own": own,
-        # What waits says so already.
         "notices": [notice for notice in notices(actor) if notice.url not in said],
         "may_register": "register" in capabilities_anywhere(actor),
     }

@@ -327,7 +327,7 @@ def test_all_news_is_put_away_at_once_and_only_ones_own(cast: Cast) -> None:
 def test_pages_cost_the_same_however_much_there_is(cast: Cast) -> None:
     release = a_release(cast, Tier.HIGH)
     reference = release.use_case.reference
-    addresses = {"/": ("olivia", 12), url(release): ("sam", 14), f"/use-cases/{reference}/releases/": ("dev", 12)}
+    addresses = {"/": ("olivia", 12), url(release): ("sam", 15), f"/use-cases/{reference}/releases/": ("dev", 12)}
 
     def costs() -> dict[str, int]:
         found = {}

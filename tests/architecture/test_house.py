@@ -43,7 +43,7 @@ OWN_ROOMS = {
         "checklists", "questionnaires", "reviews", "next_steps", "prompts",  # reading: what is so, for the rooms above
         "owners", "duplicates",  # reading, too: who answers for what, and what is registered already
         "stewardship",  # policies of handing over and of joining a team
-        "finding", "ordering",  # filters, orders and pages of the register
+        "finding", "finding_forms", "ordering",  # filters, orders and pages of the register
     },
     "evidence": {
         "connectors", "readings", "numbers", "counting",  # pure: what other systems say, and how it is counted

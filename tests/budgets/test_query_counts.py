@@ -24,8 +24,8 @@ MOST_ON_A_LIST, MOST_ON_A_USE_CASE = 8, 12
 # Pages that may ask more, and why.
 MORE_FOR_A_REASON = {
     "approvals:release": (
-        14,
-        "claim, evidence with its runs, contributors, signatures, retirements, other signers",
+        15,
+        "claim, evidence with its runs, contributors, signatures, retirements, other signers, who acts for the owner",
     ),
     "home": (10, "seven kinds of things wait for a person; what they own and were told stands beside them"),
 }

@@ -18,7 +18,8 @@ from usecases.actions.repository_files import Reading, register_from_file
 from usecases.duplicates import likely_duplicates, same_name
 from usecases.exporting import reported_stages
 from usecases.finding.pages import FEW, MOST_AT_ONCE, Page, page
-from usecases.forms import FilterForm, RegisterForm, RepositoryFileForm
+from usecases.finding_forms import FilterForm
+from usecases.forms import RegisterForm, RepositoryFileForm
 from usecases.import_policies import may_import
 from usecases.models import SavedView
 from usecases.repository_files import FileError

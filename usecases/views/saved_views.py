@@ -14,7 +14,7 @@ from portal.http import form_only
 from usecases import policies
 from usecases.actions.saved_views import begin_with_view, change_view, forget_view, save_view
 from usecases.finding.query import Query, known_keys, read
-from usecases.forms import ViewForm
+from usecases.finding_forms import ViewForm
 from usecases.models import DefaultView, SavedView
 from usecases.views.frame import actor_of, carried_out, posted
 from usecases.views.showing import chips, query_of

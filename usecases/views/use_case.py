@@ -17,7 +17,8 @@ from usecases.actions.tags import tag_use_case
 from usecases.catalogue import open_work as work_of
 from usecases.checklists import known_facts, pilot_checklist
 from usecases.choices import FactSource, Stage
-from usecases.forms import EditForm, ReasonForm, TagForm
+from usecases.finding_forms import TagForm
+from usecases.forms import EditForm, ReasonForm
 from usecases.models import UseCase
 from usecases.next_steps import next_steps
 from usecases.questionnaires import latest_answers, open_questions
