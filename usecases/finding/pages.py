@@ -23,7 +23,7 @@ from usecases.models import UseCase
 from usecases.ordering import DEFAULT, after, key_of, order_by
 from usecases.querysets import prefixes_of, reference_in
 
-FEW = 1_000
+FEW = 500
 # So many of the newest hits are ranked; of more than these nobody reads the tail.
 RANKED = 200
 # How many one bulk action takes at most.
