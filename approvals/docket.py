@@ -44,10 +44,10 @@ class Entry:
     text: str
     verb: str
     due_on: date | None = None
-    # What was told about it says no more than this entry does.
-    says_all: bool = False
     # The name of the absent person whose duty it is; empty for one's own.
     acting_for: str = ""
+    # What was told about it says no more than this entry does.
+    says_all: bool = False
 
     @property
     def days(self) -> int:
